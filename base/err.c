@@ -1,0 +1,53 @@
+#include "base/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char cut_mark[] = "...";
+
+static void mark_cut(char *text)
+{
+	memcpy(text + DIAG_MAX - sizeof cut_mark, cut_mark, sizeof cut_mark);
+}
+
+void diag_clear(struct diag *d)
+{
+	if (d)
+		d->text[0] = '\0';
+}
+
+int diag_fail(struct diag *d, enum err e, const char *fmt, ...)
+{
+	if (d) {
+		va_list ap;
+		va_start(ap, fmt);
+		int n = vsnprintf(d->text, sizeof d->text, fmt, ap);
+		va_end(ap);
+		if (n >= DIAG_MAX)
+			mark_cut(d->text);
+	}
+	return e;
+}
+
+int diag_wrap(struct diag *d, int e, const char *fmt, ...)
+{
+	if (!d)
+		return e;
+	char inner[DIAG_MAX];
+	memcpy(inner, d->text, sizeof inner);
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vsnprintf(d->text, sizeof d->text, fmt, ap);
+	va_end(ap);
+	if (n < 0 || n >= DIAG_MAX) {
+		mark_cut(d->text);
+		return e;
+	}
+	if (inner[0] == '\0')
+		return e;
+	int m = snprintf(d->text + n, sizeof d->text - (size_t)n, ": %s", inner);
+	if (m < 0 || m >= DIAG_MAX - n)
+		mark_cut(d->text);
+	return e;
+}

@@ -1,0 +1,35 @@
+/* Errors are values. A function returns 0 or one negative enum err, and hands a sentence to the caller's struct diag. */
+#ifndef UKMS_BASE_ERR_H
+#define UKMS_BASE_ERR_H
+
+#include <stddef.h>
+
+enum err {
+	ERR_INPUT = -1,	      /* malformed bytes from outside */
+	ERR_REFUSED = -2,     /* well formed, and denied by a rule */
+	ERR_LIMIT = -3,	      /* a bound was reached (arena, size, count) */
+	ERR_TIMEOUT = -4,     /* a deadline passed */
+	ERR_IO = -5,	      /* a device, file or peer failed */
+	ERR_MISSING = -6,     /* something that must exist does not */
+	ERR_CONFIG = -7,      /* the operator's configuration is wrong */
+	ERR_CRYPTO = -8,      /* a signature, tag or key is wrong */
+	ERR_UNSUPPORTED = -9, /* well formed, and of a kind not handled */
+	ERR_INTERNAL = -10    /* a broken invariant */
+};
+
+/* One human sentence, outermost context first: "Boot denied: OS image is not allowed". Bounded; cut with "..." when full. */
+#define DIAG_MAX 1024
+struct diag {
+	char text[DIAG_MAX]; /* NUL terminated, valid UTF-8 if what was formatted is */
+};
+
+/* Empties d. A struct diag made by = {0} is empty too. */
+void diag_clear(struct diag *d);
+
+/* Replaces the sentence and returns e, so that `return diag_fail(d, ERR_INPUT, "...")` reads as one step. d may be NULL. */
+int diag_fail(struct diag *d, enum err e, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* Puts "context: " in front of the sentence and returns e unchanged. d may be NULL. */
+int diag_wrap(struct diag *d, int e, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+#endif
