@@ -52,8 +52,18 @@ struct attest_rules {
 
 struct collateral_cache; /* kms/attest/collateral.h */
 
+/* Where the firmware of a platform with vTPM logs the GPT and the UKI. Google: PCR 2, PCR 0 pinned. The dev flavour (OVMF): PCR 4, PCR 0
+ * of any value. The quote's selection, the sealing policy, mr_aggregated and the image check all use {0, boot_pcr, 14}. */
+struct gcp_layout {
+	uint8_t boot_pcr;
+	bool pcr0_any;
+	uint8_t pcr0[32];
+};
+extern const struct gcp_layout gcp_layout_production;
+
 struct attest_ctx {
 	struct anchors anchors;
+	struct gcp_layout gcp;
 	struct attest_rules rules;
 	struct collateral_cache *collateral;
 	struct fetcher fetcher;
