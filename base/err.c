@@ -17,23 +17,22 @@ void diag_clear(struct diag *d)
 		d->text[0] = '\0';
 }
 
-int diag_fail(struct diag *d, enum err e, const char *fmt, ...)
-{
-	if (d) {
-		va_list ap;
-		va_start(ap, fmt);
-		int n = vsnprintf(d->text, sizeof d->text, fmt, ap);
-		va_end(ap);
-		if (n >= DIAG_MAX)
-			mark_cut(d->text);
-	}
-	return e;
-}
-
-int diag_wrap(struct diag *d, int e, const char *fmt, ...)
+void diag_set(struct diag *d, const char *fmt, ...)
 {
 	if (!d)
-		return e;
+		return;
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vsnprintf(d->text, sizeof d->text, fmt, ap);
+	va_end(ap);
+	if (n >= DIAG_MAX)
+		mark_cut(d->text);
+}
+
+void diag_prefix(struct diag *d, const char *fmt, ...)
+{
+	if (!d)
+		return;
 	char inner[DIAG_MAX];
 	memcpy(inner, d->text, sizeof inner);
 	va_list ap;
@@ -42,12 +41,11 @@ int diag_wrap(struct diag *d, int e, const char *fmt, ...)
 	va_end(ap);
 	if (n < 0 || n >= DIAG_MAX) {
 		mark_cut(d->text);
-		return e;
+		return;
 	}
 	if (inner[0] == '\0')
-		return e;
+		return;
 	int m = snprintf(d->text + n, sizeof d->text - (size_t)n, ": %s", inner);
 	if (m < 0 || m >= DIAG_MAX - n)
 		mark_cut(d->text);
-	return e;
 }

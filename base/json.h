@@ -12,12 +12,12 @@ enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSO
 
 struct json {
 	enum json_type type;
-	struct span raw;	 /* exact text of the value, quotes and brackets included */
-	struct span str;	 /* JSON_STRING: the decoded bytes */
-	struct span key;	 /* decoded member name, if the parent is an object */
+	struct span raw;         /* exact text of the value, quotes and brackets included */
+	struct span str;         /* JSON_STRING: the decoded bytes */
+	struct span key;         /* decoded member name, if the parent is an object */
 	const struct json *next; /* next sibling */
 	const struct json *kids; /* first child */
-	size_t count;		 /* number of children */
+	size_t count;            /* number of children */
 };
 
 /* Parses one value; white space around it is allowed, anything else behind it is not.

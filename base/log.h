@@ -9,8 +9,8 @@ void log_set_level(enum log_level least);
 void log_event(enum log_level level, const char *area, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 #define log_error(...) log_event(LOG_ERROR, __VA_ARGS__)
-#define log_warn(...) log_event(LOG_WARN, __VA_ARGS__)
-#define log_info(...) log_event(LOG_INFO, __VA_ARGS__)
+#define log_warn(...)  log_event(LOG_WARN, __VA_ARGS__)
+#define log_info(...)  log_event(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_event(LOG_DEBUG, __VA_ARGS__)
 
 #endif

@@ -13,9 +13,9 @@ struct span {
 };
 
 #define SPAN(ptr, len) ((struct span){(const uint8_t *)(ptr), (len)})
-#define SPAN_LIT(lit) ((struct span){(const uint8_t *)(lit), sizeof(lit) - 1})
-#define SPAN_STR(str) ((struct span){(const uint8_t *)(str), strlen(str)})
-#define SPAN_ARR(arr) ((struct span){(const uint8_t *)(arr), sizeof(arr)})
+#define SPAN_LIT(lit)  ((struct span){(const uint8_t *)(lit), sizeof(lit) - 1})
+#define SPAN_STR(str)  ((struct span){(const uint8_t *)(str), strlen(str)})
+#define SPAN_ARR(arr)  ((struct span){(const uint8_t *)(arr), sizeof(arr)})
 
 /* printf arguments for "%.*s" */
 #define SPAN_FMT(s) (int)(s).n, (const char *)(s).p

@@ -87,8 +87,8 @@ struct verified {
 	struct span tcb_status; /* "UpToDate", ...; empty on Nitro */
 	struct span advisories[ADVISORIES_MAX];
 	size_t advisory_count;
-	struct span device; /* the raw id that device_id hashes: PPID, module id prefix, chip id */
-	int64_t expires;    /* seconds since the epoch: the earliest time at which this verdict must be made again */
+	struct span device;              /* the raw id that device_id hashes: PPID, module id prefix, chip id */
+	int64_t expires;                 /* seconds since the epoch: the earliest time at which this verdict must be made again */
 	const struct evidence *evidence; /* decoded platform evidence, for boot_info() and image_check() */
 };
 
@@ -119,7 +119,8 @@ struct boot_info {
 
 /* vm_config: of the request, or empty for the container's own. boottime: measurements end at boot-mr-done.
  * ERR_INPUT "Failed to parse vm config: ...". */
-int boot_info_derive(struct arena *a, const struct verified *v, struct span vm_config, bool boottime, struct boot_info *out, struct diag *d);
+int boot_info_derive(struct arena *a, const struct verified *v, struct span vm_config, bool boottime, struct boot_info *out,
+		     struct diag *d);
 
 /* The JSON body of bootAuth: attestationMode, then teeVariant, then the rest in the order of the protocol. NULL when full. */
 struct span boot_info_json(struct arena *a, const struct boot_info *b);

@@ -32,9 +32,10 @@ static void accepts_rfc8259_values(void **state)
 static void refuses_what_rfc8259_refuses(void **state)
 {
 	(void)state;
-	static const char *const bad[] = {"",	     "{",	  "[1,]",     "{\"a\":1,}",  "{\"a\" 1}", "{a:1}", "01",	"1.",
-					  "+1",	     "\"\x01\"", "\"\\x\"", "\"\\ud800\"", "nul",	   "1 2",   "\"\xff\"", "{\"a\":1,\"a\":2}",
-					  "{1:2}", "[1 2]",	  "\"",	      "\"\\",	     "-",	   "1e",    "[\"\\u12\"]"};
+	static const char *const bad[] = {
+		"",      "{",        "[1,]",    "{\"a\":1,}",  "{\"a\" 1}", "{a:1}", "01",         "1.",
+		"+1",    "\"\x01\"", "\"\\x\"", "\"\\ud800\"", "nul",       "1 2",   "\"\xff\"",   "{\"a\":1,\"a\":2}",
+		"{1:2}", "[1 2]",    "\"",      "\"\\",        "-",         "1e",    "[\"\\u12\"]"};
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		struct diag d = {0};
 		if (parse(bad[i], &d))
