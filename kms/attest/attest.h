@@ -51,6 +51,7 @@ struct attest_rules {
 };
 
 struct collateral_cache; /* kms/attest/collateral.h */
+struct snp_kds;		 /* kms/attest/snp_kds.h */
 
 /* Where the firmware of a platform with vTPM logs the GPT and the UKI. Google: PCR 2, PCR 0 pinned. The dev flavour (OVMF): PCR 4, PCR 0
  * of any value. The quote's selection, the sealing policy, mr_aggregated and the image check all use {0, boot_pcr, 14}. */
@@ -66,6 +67,7 @@ struct attest_ctx {
 	struct gcp_layout gcp;
 	struct attest_rules rules;
 	struct collateral_cache *collateral;
+	struct snp_kds *snp_kds; /* may be NULL: nothing is remembered */
 	struct fetcher fetcher;
 };
 
