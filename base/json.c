@@ -13,6 +13,7 @@ struct parser {
 	struct rd r;
 	const uint8_t *start;
 	struct diag *d;
+	bool repeats; /* allowed */
 };
 
 static int bad(struct parser *ps, const char *why)
@@ -193,7 +194,7 @@ static int container(struct parser *ps, struct json *j, int depth)
 				return bad(ps, "expected a member name");
 			if ((e = string(ps, &kid->key)))
 				return e;
-			for (const struct json *k = j->kids; k; k = k->next)
+			for (const struct json *k = ps->repeats ? NULL : j->kids; k; k = k->next)
 				if (span_eq(k->key, kid->key))
 					return bad(ps, "repeated member name");
 			skip_space(ps);
@@ -246,9 +247,9 @@ static int value(struct parser *ps, struct json *j, int depth)
 	return e;
 }
 
-int json_parse(struct arena *a, struct span text, const struct json **out, struct diag *d)
+static int parse(struct arena *a, struct span text, bool repeats, const struct json **out, struct diag *d)
 {
-	struct parser ps = {a, rd_from(text), text.p, d};
+	struct parser ps = {a, rd_from(text), text.p, d, repeats};
 	struct json *root = arena_alloc(a, sizeof *root);
 	*out = NULL;
 	if (!root)
@@ -261,6 +262,25 @@ int json_parse(struct arena *a, struct span text, const struct json **out, struc
 		return bad(&ps, "text behind the value");
 	*out = root;
 	return 0;
+}
+
+int json_parse(struct arena *a, struct span text, const struct json **out, struct diag *d)
+{
+	return parse(a, text, false, out, d);
+}
+
+int json_parse_repeats(struct arena *a, struct span text, const struct json **out, struct diag *d)
+{
+	return parse(a, text, true, out, d);
+}
+
+size_t json_count(const struct json *j, const char *key)
+{
+	size_t n = 0;
+	if (j && j->type == JSON_OBJECT)
+		for (const struct json *k = j->kids; k; k = k->next)
+			n += span_is(k->key, key);
+	return n;
 }
 
 const struct json *json_get(const struct json *j, const char *key)

@@ -23,6 +23,10 @@ struct json {
 /* Parses one value; white space around it is allowed, anything else behind it is not.
  * Errors: ERR_INPUT ("invalid JSON at byte N: ..."), ERR_LIMIT (arena full). text must outlive the tree. */
 int json_parse(struct arena *a, struct span text, const struct json **out, struct diag *d);
+/* The same, but keeps repeated keys, for foreign documents whose unknown members may be repeated; ask json_count() of each member used. */
+int json_parse_repeats(struct arena *a, struct span text, const struct json **out, struct diag *d);
+/* How often an object has a member of that name. */
+size_t json_count(const struct json *j, const char *key);
 
 /* The member of that name, or NULL (also when j is NULL or no object). */
 const struct json *json_get(const struct json *j, const char *key);

@@ -3,7 +3,8 @@
 void rd_fail(struct rd *r)
 {
 	r->bad = true;
-	r->p += r->left;
+	if (r->left) /* an empty reader may have no address to count from */
+		r->p += r->left;
 	r->left = 0;
 }
 
@@ -14,7 +15,8 @@ struct span rd_bytes(struct rd *r, size_t n)
 		return (struct span){NULL, 0};
 	}
 	struct span s = {r->p, n};
-	r->p += n;
+	if (n)
+		r->p += n;
 	r->left -= n;
 	return s;
 }

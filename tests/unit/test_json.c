@@ -60,12 +60,25 @@ static void bounds_depth(void **state)
 	assert_non_null(parse(fits, &d));
 }
 
+static void keeps_repeats_when_asked(void **state)
+{
+	(void)state;
+	struct arena a = arena_over(block, sizeof block);
+	const struct json *j;
+	struct diag d;
+	assert_int_equal(json_parse_repeats(&a, SPAN_STR("{\"a\":1,\"b\":2,\"a\":3}"), &j, &d), 0);
+	assert_int_equal(json_count(j, "a"), 2);
+	assert_int_equal(json_count(j, "b"), 1);
+	assert_int_equal(json_count(j, "c"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(accepts_rfc8259_values),
 		cmocka_unit_test(refuses_what_rfc8259_refuses),
 		cmocka_unit_test(bounds_depth),
+		cmocka_unit_test(keeps_repeats_when_asked),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
