@@ -69,6 +69,7 @@ struct attest_ctx {
 	struct collateral_cache *collateral;
 	struct snp_kds *snp_kds; /* may be NULL: nothing is remembered */
 	struct fetcher fetcher;
+	struct evidence_cache *cache; /* kms/attest/cache.h, or NULL: every verification is done in full */
 };
 
 struct runtime_event {
@@ -102,6 +103,12 @@ int attest_verify(const struct attest_ctx *ctx, struct arena *a, struct span con
 int attest_verify_legacy(const struct attest_ctx *ctx, struct arena *a, struct span quote, struct span event_log_json, int64_t now,
 			 struct verified *out, struct diag *d);
 
+/* Decodes without verifying anything: what SignCert puts into a certificate's app info, and tools show. device and tcb_status are empty;
+ * never a ground for a decision. ERR_INPUT, ERR_LIMIT. */
+int attest_preview(const struct attest_ctx *ctx, struct arena *a, struct span container, struct verified *out, struct diag *d);
+int attest_preview_legacy(const struct attest_ctx *ctx, struct arena *a, struct span quote, struct span event_log_json,
+			  struct verified *out, struct diag *d);
+
 /* RA-TLS: report_data must be SHA-512("ratls-cert:" || spki). ERR_REFUSED "report data mismatch". */
 int attest_check_key(const struct verified *v, struct span spki_der, struct diag *d);
 
@@ -111,7 +118,7 @@ void report_data(const char *tag, struct span content, uint8_t out[64]);
 /* The identity that policy sees (BootInfo, section 7). Byte strings are raw; empty where the variant has none. */
 struct boot_info {
 	enum variant variant;
-	uint8_t mr_aggregated[32], mr_system[32], device_id[32];
+	uint8_t mr_aggregated[32], mr_system[32], device_id[32], mr_key_provider[32];
 	struct span os_image_hash, app_id, compose_hash, instance_id, key_provider_info;
 	struct span ppid; /* raw device id */
 	struct span tcb_status;
@@ -120,7 +127,8 @@ struct boot_info {
 };
 
 /* vm_config: of the request, or empty for the container's own. boottime: measurements end at boot-mr-done.
- * ERR_INPUT "Failed to parse vm config: ...". */
+ * ERR_INPUT "Failed to parse vm config: ...". ERR_REFUSED: the app id has not 20 bytes (rule app-id-length), or comes from a Nitro
+ * enclave's unsigned event list (rule nitro-signed-identity); out is complete all the same, for a preview. */
 int boot_info_derive(struct arena *a, const struct verified *v, struct span vm_config, bool boottime, struct boot_info *out,
 		     struct diag *d);
 
