@@ -135,7 +135,13 @@ class Pki:
         p256 = lambda: ec.generate_private_key(ec.SECP256R1())
         rsa4096 = lambda: rsa.generate_private_key(65537, 4096)
         root_crl, names = f"{self.url}/root.crl", {}
-        keys = {"sgx_root": p256(), "pck_ca": p256(), "pck": p256(), "tcb": p256(), "ak_root": rsa4096(), "ak_ca": rsa4096()}
+        keys = {}
+        for part in self.PARTS:
+            file = self.dir / f"{part}.key"
+            if file.exists():  # another url: new certificates over the same keys
+                keys[part] = serialization.load_pem_private_key(file.read_bytes(), None)
+            else:
+                keys[part] = rsa4096() if part.startswith("ak_") else p256()
         root, ca, ak_root = name("ukms dev SGX Root CA"), name("ukms dev SGX PCK Platform CA"), name("ukms dev EK/AK CA Root")
         names["sgx_root"] = issue(root, keys["sgx_root"], root, keys["sgx_root"], ca=2, crl=root_crl)
         names["pck_ca"] = issue(ca, keys["pck_ca"], root, keys["sgx_root"], ca=1, crl=root_crl)
