@@ -1,0 +1,100 @@
+"""The main job, in process mode: bootstrap, then an attested caller gets its app key, and nobody else does."""
+
+import hashlib
+
+import pytest
+
+from tests.dev.client import Refused
+
+
+def fetch(process, guest, **kw):
+    kms = process.kms()
+    return kms.call("GetAppKey", {"api_version": 1, "vm_config": guest.vm_config}, context=kms.ra_context(guest.attest, **kw))
+
+
+def test_attested_caller_gets_the_same_app_key_each_time(ready, platform):
+    guest = platform.guest()
+    first, second = fetch(ready, guest), fetch(ready, guest)
+    assert first["k256_key"] == second["k256_key"] and len(bytes.fromhex(first["k256_key"])) == 32
+    assert first["os_image_hash"] == guest.os_image_hash.hex()
+
+
+def test_another_app_id_gets_another_key(ready, platform):
+    one, other = platform.guest(b'{"name":"one"}'), platform.guest(b'{"name":"other"}')
+    assert fetch(ready, one)["k256_key"] != fetch(ready, other)["k256_key"]
+
+
+def test_no_evidence_gets_no_key(ready):
+    kms = ready.kms()
+    with pytest.raises(Refused) as refused:
+        kms.call("GetAppKey", {"api_version": 1})
+    assert refused.value.status == 400 and refused.value.error == "App not allowed: No attestation provided"
+    with pytest.raises(Refused) as refused:
+        kms.call("GetAppKey", {"api_version": 1}, context=kms.ra_context(None))
+    assert refused.value.error == "App not allowed: No attestation provided"
+
+
+def test_evidence_bound_to_another_key_is_refused_on_every_method(ready, platform):
+    from cryptography.hazmat.primitives.asymmetric import ec
+    guest, kms = platform.guest(), ready.kms()
+    context = kms.ra_context(guest.attest, bind=ec.generate_private_key(ec.SECP256R1()))
+    for method in ("GetMeta", "GetAppKey", "GetTempCaCert"):
+        with pytest.raises(Refused) as refused:
+            kms.call(method, context=context)
+        assert refused.value.status == 400 and refused.value.error.startswith("invalid quote: report data mismatch")
+
+
+def flipped(data, at):
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1:]
+
+
+@pytest.mark.parametrize("what", ["quote signature", "rtmr3", "qualifying data", "pcr 14", "pcr 2", "replayed for another key", "stale report data"])
+def test_evidence_wrong_in_one_way_is_refused(ready, platform, what):
+    guest, kms = platform.guest(), ready.kms()
+
+    def attest(data):
+        if what == "quote signature":
+            return guest.attest(data, quote=flipped(guest.quoter.quote(data, (bytes(48),) * 3 + (guest.rtmr3(),)), 640))
+        if what == "rtmr3":
+            return guest.attest(data, quote=guest.quoter.quote(data))
+        if what == "qualifying data":
+            return guest.attest(data, qualifying=hashlib.sha256(b"another quote").digest())
+        if what == "pcr 14":
+            return guest.attest(data, pcrs=guest.pcrs() | {14: bytes(32)})
+        if what == "pcr 2":
+            return guest.attest(data, pcrs=guest.pcrs() | {2: bytes(32)})
+        if what == "replayed for another key":
+            return guest.attest(bytes(64))
+        return guest.attest(data, quote=guest.quoter.quote(bytes(64), (bytes(48),) * 3 + (guest.rtmr3(),)))
+
+    with pytest.raises(Refused) as refused:
+        kms.call("GetAppKey", {"api_version": 1, "vm_config": guest.vm_config}, context=kms.ra_context(attest))
+    assert refused.value.status == 400 and refused.value.error.startswith("invalid quote: "), refused.value.error
+
+
+def test_image_claim_that_the_measurements_do_not_bear_out_is_refused(ready, platform):
+    guest, other = platform.guest(), platform.guest(uki=bytes(32))
+    kms = ready.kms()
+    with pytest.raises(Refused) as refused:
+        kms.call("GetAppKey", {"api_version": 1, "vm_config": other.vm_config}, context=kms.ra_context(guest.attest))
+    assert refused.value.error.startswith("App not allowed: Failed to verify os image hash: ")
+
+
+def test_restart_keeps_the_keys(platform, start):
+    guest = platform.guest()
+    first = start("one")
+    first.bootstrap()
+    before = fetch(first, guest)
+    first.stop()
+    again = start("one")
+    again.wait_tls()
+    after = fetch(again, guest)
+    assert before["k256_key"] == after["k256_key"] and before["disk_crypt_key"] == after["disk_crypt_key"]
+
+
+def test_second_bootstrap_is_refused(start):
+    process = start()
+    process.kms().call("Onboard.Bootstrap", {"domain": "kms.test"}, tls=False)
+    with pytest.raises(Refused) as refused:
+        process.kms().call("Onboard.Bootstrap", {"domain": "kms.test"}, tls=False)
+    assert refused.value.error == "KMS has already been bootstrapped"
