@@ -26,9 +26,7 @@ SRC  := $(filter-out kms/main.c,$(sort $(wildcard base/*.c crypto/*.c crypto/*/*
 LIBS := bearssl secp256k1 tss2 cbor llhttp
 
 .DEFAULT_GOAL := all
-.PHONY: all help run run-process test unit e2e fuzz bench lint clean
-PORT    ?= 12001
-MEMORY  ?= 512
+.PHONY: all help test unit fuzz fuzz-ci bench lint clean e2e
 
 all: $(B)/host/ukms ## the ukms program for this machine
 
@@ -79,21 +77,6 @@ unit: $(UNIT:%=$(B)/asan/%) $(B)/asan/ukms ## unit tests under ASan and UBSan (o
 
 fuzz: $(FUZZ:%=$(B)/fuzz/%) ## every fuzz target for SECONDS (default 20) each
 	@tests/run-fuzz $(SECONDS) $(FUZZ:%=$(B)/fuzz/%)
-
-run: $(B)/image/dev/disk.raw ## boot the dev image in QEMU and fetch an app key from it (PORT=12001 MEMORY=512)
-	@$(PYTHON) tests/dev/run.py image --port $(PORT) --memory $(MEMORY)
-
-run-process: $(B)/host/ukms ## the same service as a plain process, in seconds (PORT=12001)
-	@$(PYTHON) tests/dev/run.py process --port $(PORT)
-
-e2e: $(B)/host/ukms $(B)/image/dev/disk.raw $(B)/image/prod/disk.raw ## end-to-end tests (one: make e2e E2E="-k name")
-	@$(PYTHON) -m pytest -q -p no:cacheprovider tests/e2e $(E2E)
-
-test: ## everything that must hold: lint, unit, fuzz (short), reproducibility, end-to-end
-	@tests/run-all
-
-bench: $(B)/host/ukms $(B)/image/prod/disk.raw $(B)/image/dev/disk.raw ## sizes, times, throughput as ratios to peers; JSON in build/bench
-	@tests/bench/run
 
 lint: ## clang-format, clang-tidy, cppcheck
 	@tests/lint
