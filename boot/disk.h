@@ -7,9 +7,9 @@
 
 struct disk {
 	int fd;
-	uint64_t size;	 /* bytes */
+	uint64_t size;   /* bytes */
 	uint32_t sector; /* logical sector in bytes: 512 or 4096 */
-	char name[32];	 /* as in /sys/class/block */
+	char name[32];   /* as in /sys/class/block */
 };
 
 enum { DISKS_MAX = 32 };

@@ -82,7 +82,7 @@ static bool name_is(struct rd units, const char *name)
 int gpt_find(const struct disk *k, const char *name, struct partition *out, struct diag *d)
 {
 	static const uint8_t unused[16];
-	struct header h;
+	struct header h = {0};
 	uint8_t table[ENTRIES_MAX * ENTRY_MAX];
 	int e = read_header(k, &h, d);
 	if (e)

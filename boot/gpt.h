@@ -1,5 +1,6 @@
 /* Finding one partition by its name in a GUID partition table (UEFI specification, chapter 5). Read only: the primary header and its
- * entries must be whole; a disk that was enlarged after the table was written is as good as new, and its backup table is never looked at. */
+ * entries must be whole; a disk that was enlarged after the table was written is as good as new, and its backup table is never looked at.
+ */
 #ifndef UKMS_BOOT_GPT_H
 #define UKMS_BOOT_GPT_H
 
