@@ -36,10 +36,10 @@ int disk_open(struct disk *k, const char *path, bool writable, struct diag *d)
 	}
 	k->sector = (uint32_t)sector;
 	return 0;
-io:
-	diag_fail(d, ERR_IO, "%s: cannot ask for its size: %s", path, strerror(errno));
+io:;
+	int e = diag_fail(d, ERR_IO, "%s: cannot ask for its size: %s", path, strerror(errno));
 	disk_close(k);
-	return ERR_IO;
+	return e;
 }
 
 void disk_close(struct disk *k)
