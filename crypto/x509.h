@@ -138,4 +138,8 @@ struct x509_path {
 int x509_path_verify(const struct x509 *leaf, const struct x509 *pool, size_t pool_count, const struct x509_policy *p,
 		     struct x509_path *out, struct diag *d);
 
+/* The anchor against the CRLs of the policy (2.4 step 1): the first one whose issuer is the anchor's issuer must exist, be signed by the
+ * anchor, not be expired and not list the anchor. *expires is its nextUpdate. ERR_REFUSED. */
+int x509_anchor_not_revoked(const struct x509_policy *p, int64_t *expires, struct diag *d);
+
 #endif
