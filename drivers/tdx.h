@@ -32,7 +32,7 @@ void tdx_init(struct tdx *t, const char *report_dir, const char *rtmr_dir);
  * interface failed or another user of the entry interfered (generation moved); ERR_INPUT: a quote of impossible size. */
 int tdx_quote(struct tdx *t, struct arena *a, const uint8_t report_data[TDX_REPORT_DATA], struct span *quote, struct diag *d);
 
-/* RTMR[index] = SHA-384(RTMR[index] || digest). index 0..3; the firmware's registers 0 and 1 are refused by the kernel. */
+/* RTMR[index] = SHA-384(RTMR[index] || digest). index 0..3. */
 int tdx_rtmr_extend(struct tdx *t, unsigned index, const uint8_t digest[TDX_RTMR_LEN], struct diag *d);
 int tdx_rtmr_read(struct tdx *t, unsigned index, uint8_t out[TDX_RTMR_LEN], struct diag *d);
 
