@@ -20,16 +20,16 @@ static const uint8_t oid_arc[] = {0x2b, 0x06, 0x01, 0x04, 0x01, 0x83, 0xe7, 0x3d
 
 static void attribute(struct wr *w, struct span oid, struct span value)
 {
-	size_t set = derw_open(w, DERW_SET), seq = derw_open(w, DERW_SEQUENCE);
-	derw_element(w, DERW_OID, oid);
-	derw_element(w, DERW_UTF8, value);
+	size_t set = derw_open(w, DER_SET), seq = derw_open(w, DER_SEQUENCE);
+	derw_element(w, DER_OID, oid);
+	derw_element(w, DER_UTF8_STRING, value);
 	derw_close(w, seq);
 	derw_close(w, set);
 }
 
 static void name(struct wr *w, const struct cert_name *n)
 {
-	size_t seq = derw_open(w, DERW_SEQUENCE);
+	size_t seq = derw_open(w, DER_SEQUENCE);
 	if (n->org.p)
 		attribute(w, SPAN_ARR(oid_org), n->org);
 	attribute(w, SPAN_ARR(oid_cn), n->cn);
@@ -49,8 +49,8 @@ struct span cert_name_der(struct arena *a, const struct cert_name *n)
 
 static void algorithm(struct wr *w)
 {
-	size_t seq = derw_open(w, DERW_SEQUENCE);
-	derw_element(w, DERW_OID, SPAN_ARR(oid_ecdsa_sha256));
+	size_t seq = derw_open(w, DER_SEQUENCE);
+	derw_element(w, DER_OID, SPAN_ARR(oid_ecdsa_sha256));
 	derw_close(w, seq);
 }
 
@@ -58,11 +58,11 @@ static void algorithm(struct wr *w)
 static size_t extension(struct wr *w, struct span oid, bool critical, size_t *seq)
 {
 	static const uint8_t yes[] = {0xff};
-	*seq = derw_open(w, DERW_SEQUENCE);
-	derw_element(w, DERW_OID, oid);
+	*seq = derw_open(w, DER_SEQUENCE);
+	derw_element(w, DER_OID, oid);
 	if (critical)
-		derw_element(w, DERW_BOOLEAN, SPAN_ARR(yes));
-	return derw_open(w, DERW_OCTET_STRING);
+		derw_element(w, DER_BOOLEAN, SPAN_ARR(yes));
+	return derw_open(w, DER_OCTET_STRING);
 }
 
 static void extension_end(struct wr *w, size_t value, size_t seq)
@@ -73,8 +73,8 @@ static void extension_end(struct wr *w, size_t value, size_t seq)
 
 static int alt_names(struct wr *w, const struct cert_spec *spec, struct diag *d)
 {
-	enum { DNS = 0x82, IP = 0x87, LITERAL_MAX = 45 };
-	size_t ext, value = extension(w, SPAN_ARR(oid_alt_name), false, &ext), seq = derw_open(w, DERW_SEQUENCE);
+	enum { SAN_DNS = DER_CONTEXT(2), SAN_IP = DER_CONTEXT(7), LITERAL_MAX = 45 };
+	size_t ext, value = extension(w, SPAN_ARR(oid_alt_name), false, &ext), seq = derw_open(w, DER_SEQUENCE);
 	for (size_t i = 0; i < spec->alt_name_count; i++) {
 		struct span s = spec->alt_names[i];
 		char text[LITERAL_MAX + 1] = {0};
@@ -83,14 +83,14 @@ static int alt_names(struct wr *w, const struct cert_spec *spec, struct diag *d)
 		if (literal)
 			memcpy(text, s.p, s.n);
 		if (literal && inet_pton(AF_INET, text, ip) == 1) {
-			derw_element(w, IP, SPAN(ip, 4));
+			derw_element(w, SAN_IP, SPAN(ip, 4));
 		} else if (literal && inet_pton(AF_INET6, text, ip) == 1) {
-			derw_element(w, IP, SPAN(ip, 16));
+			derw_element(w, SAN_IP, SPAN(ip, 16));
 		} else {
 			for (size_t k = 0; k < s.n; k++)
 				if (s.p[k] >= 0x80)
 					return diag_fail(d, ERR_INPUT, "alternative name %zu is not ASCII", i);
-			derw_element(w, DNS, s);
+			derw_element(w, SAN_DNS, s);
 		}
 	}
 	derw_close(w, seq);
@@ -100,11 +100,11 @@ static int alt_names(struct wr *w, const struct cert_spec *spec, struct diag *d)
 
 static void ext_key_usage(struct wr *w, const struct cert_spec *spec)
 {
-	size_t ext, value = extension(w, SPAN_ARR(oid_ext_key_usage), false, &ext), seq = derw_open(w, DERW_SEQUENCE);
+	size_t ext, value = extension(w, SPAN_ARR(oid_ext_key_usage), false, &ext), seq = derw_open(w, DER_SEQUENCE);
 	if (spec->server_auth)
-		derw_element(w, DERW_OID, SPAN_ARR(oid_server_auth));
+		derw_element(w, DER_OID, SPAN_ARR(oid_server_auth));
 	if (spec->client_auth)
-		derw_element(w, DERW_OID, SPAN_ARR(oid_client_auth));
+		derw_element(w, DER_OID, SPAN_ARR(oid_client_auth));
 	derw_close(w, seq);
 	extension_end(w, value, ext);
 }
@@ -115,13 +115,13 @@ static void ca_extensions(struct wr *w, const struct cert_spec *spec)
 	uint8_t hash[SHA256_LEN];
 	size_t ext, value = extension(w, SPAN_ARR(oid_subject_key_id), false, &ext);
 	sha256(spec->spki, hash);
-	derw_element(w, DERW_OCTET_STRING, SPAN(hash, 20));
+	derw_element(w, DER_OCTET_STRING, SPAN(hash, 20));
 	extension_end(w, value, ext);
 
 	value = extension(w, SPAN_ARR(oid_basic_constraints), true, &ext);
-	size_t seq = derw_open(w, DERW_SEQUENCE);
+	size_t seq = derw_open(w, DER_SEQUENCE);
 	wr_put(w, SPAN_ARR(is_ca));
-	derw_element(w, DERW_INTEGER, SPAN(&spec->path_len, 1));
+	derw_element(w, DER_INTEGER, SPAN(&spec->path_len, 1));
 	derw_close(w, seq);
 	extension_end(w, value, ext);
 }
@@ -135,7 +135,7 @@ static void custom(struct wr *w, uint8_t last_arc, struct span content)
 	memcpy(oid, oid_arc, sizeof oid_arc);
 	oid[sizeof oid_arc] = last_arc;
 	size_t ext, value = extension(w, SPAN_ARR(oid), false, &ext);
-	derw_element(w, DERW_OCTET_STRING, content);
+	derw_element(w, DER_OCTET_STRING, content);
 	extension_end(w, value, ext);
 }
 
@@ -143,7 +143,7 @@ static int extensions(struct wr *w, const struct cert_spec *spec, struct diag *d
 {
 	/* The three-byte bit string is what clients have always seen. */
 	static const uint8_t usage_leaf[] = {0x03, 0x03, 0x07, 0x80, 0x00}, usage_ca[] = {0x03, 0x03, 0x07, 0x86, 0x00};
-	size_t tagged = derw_open(w, 0xa3), seq = derw_open(w, DERW_SEQUENCE), ext;
+	size_t tagged = derw_open(w, DER_CONTEXT_CONS(3)), seq = derw_open(w, DER_SEQUENCE), ext;
 	int e;
 	if (spec->alt_name_count && (e = alt_names(w, spec, d)))
 		return e;
@@ -174,12 +174,12 @@ static void serial(struct wr *w, struct span spki)
 static int tbs(struct wr *w, const struct cert_spec *spec, struct span issuer, struct diag *d)
 {
 	static const uint8_t version3[] = {0xa0, 0x03, 0x02, 0x01, 0x02};
-	size_t seq = derw_open(w, DERW_SEQUENCE);
+	size_t seq = derw_open(w, DER_SEQUENCE);
 	wr_put(w, SPAN_ARR(version3));
 	serial(w, spec->spki);
 	algorithm(w);
 	wr_put(w, issuer);
-	size_t validity = derw_open(w, DERW_SEQUENCE);
+	size_t validity = derw_open(w, DER_SEQUENCE);
 	derw_time(w, spec->not_before);
 	derw_time(w, spec->not_after);
 	derw_close(w, validity);
@@ -221,10 +221,10 @@ int cert_build(struct arena *a, const struct cert_spec *spec, struct span issuer
 		return e;
 	uint8_t sig[P256_SIG_MAX];
 	if (wr_ok(&b)) {
-		size_t n = p256_sign(signer, wr_span(&b), sig), seq = derw_open(&w, DERW_SEQUENCE);
+		size_t n = p256_sign(signer, wr_span(&b), sig), seq = derw_open(&w, DER_SEQUENCE);
 		wr_put(&w, wr_span(&b));
 		algorithm(&w);
-		size_t bits = derw_open(&w, DERW_BIT_STRING);
+		size_t bits = derw_open(&w, DER_BIT_STRING);
 		wr_u8(&w, 0);
 		wr_bytes(&w, sig, n);
 		derw_close(&w, bits);

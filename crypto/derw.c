@@ -43,7 +43,7 @@ void derw_unsigned(struct wr *w, struct span v)
 {
 	while (v.n > 1 && v.p[0] == 0)
 		v = SPAN(v.p + 1, v.n - 1);
-	size_t m = derw_open(w, DERW_INTEGER);
+	size_t m = derw_open(w, DER_INTEGER);
 	if (v.n == 0 || v.p[0] & 0x80)
 		wr_u8(w, 0);
 	wr_put(w, v);
@@ -76,7 +76,7 @@ void derw_time(struct wr *w, int64_t t)
 	int s = (int)(t - day * DAY), year, month, dom;
 	civil(day, &year, &month, &dom);
 	bool utc = year >= 1950 && year <= 2049;
-	size_t m = derw_open(w, utc ? DERW_UTC_TIME : DERW_GENERALIZED_TIME);
+	size_t m = derw_open(w, utc ? DER_UTC_TIME : DER_GENERALIZED_TIME);
 	if (utc)
 		wr_fmt(w, "%02d", year % 100);
 	else

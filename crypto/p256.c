@@ -5,6 +5,7 @@
 #include "base/rd.h"
 #include "base/wipe.h"
 #include "base/wr.h"
+#include "crypto/der.h"
 #include "crypto/ec.h"
 #include "crypto/hash.h"
 #include "crypto/random.h"
@@ -88,47 +89,24 @@ size_t p256_sign(const struct p256_key *k, struct span msg, uint8_t sig[P256_SIG
 
 /* --- reading private keys --------------------------------------------------------------------------------------------------------- */
 
-/* One element of a short-form or 0x81/0x82 length; marks r bad if the next tag is another. */
-static struct rd element(struct rd *r, uint8_t tag)
-{
-	if (rd_u8(r) != tag)
-		rd_fail(r);
-	size_t n = rd_u8(r);
-	if (n == 0x81) {
-		n = rd_u8(r);
-		if (n < 0x80)
-			rd_fail(r);
-	} else if (n == 0x82) {
-		n = rd_u16be(r);
-		if (n < 0x100)
-			rd_fail(r);
-	} else if (n >= 0x80) {
-		rd_fail(r);
-	}
-	return rd_sub(r, n);
-}
-
 static const uint8_t oid_ec_public_key[] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01};
 static const uint8_t oid_prime256v1[] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
 
 static bool is_oid(struct rd *from, struct span oid)
 {
-	struct rd r = element(from, 0x06);
-	return span_eq(rd_rest(&r), oid) && rd_ok(from);
+	return span_eq(der_take(from, DER_OID), oid) && rd_ok(from);
 }
 
 /* ECPrivateKey (RFC 5915). */
 static int read_sec1(struct p256_key *k, struct rd r, bool need_curve, struct diag *d)
 {
-	struct rd version = element(&r, 0x02);
-	if (rd_u8(&version) != 1 || !rd_done(&version))
+	if (der_u64(&r) != 1)
 		return diag_fail(d, ERR_INPUT, "EC private key: version is not 1");
-	struct rd scalar = element(&r, 0x04);
-	struct span bytes = rd_rest(&scalar);
+	struct span bytes = der_take(&r, DER_OCTET_STRING);
 	if (!rd_ok(&r) || bytes.n != P256_SCALAR_LEN)
 		return diag_fail(d, ERR_INPUT, "EC private key: expected 32 bytes, found %zu", bytes.n);
-	if (rd_peek(&r) == 0xa0) {
-		struct rd curve = element(&r, 0xa0);
+	if (der_is(&r, DER_CONTEXT_CONS(0))) {
+		struct rd curve = der_open(&r, DER_CONTEXT_CONS(0));
 		if (!is_oid(&curve, SPAN_ARR(oid_prime256v1)) || !rd_done(&curve))
 			return diag_fail(d, ERR_UNSUPPORTED, "EC private key: the curve is not P-256");
 	} else if (need_curve) {
@@ -136,12 +114,9 @@ static int read_sec1(struct p256_key *k, struct rd r, bool need_curve, struct di
 	}
 	struct span point = {NULL, 0};
 	if (r.left) {
-		struct rd tagged = element(&r, 0xa1);
-		struct rd bits = element(&tagged, 0x03);
-		if (rd_u8(&bits) != 0)
-			rd_fail(&bits);
-		point = rd_rest(&bits);
-		if (!rd_done(&bits) || !rd_done(&tagged) || point.n == 0)
+		struct rd tagged = der_open(&r, DER_CONTEXT_CONS(1));
+		point = der_bits(&tagged);
+		if (!rd_done(&tagged) || point.n == 0)
 			return diag_fail(d, ERR_INPUT, "EC private key: malformed public key");
 	}
 	if (!rd_done(&r))
@@ -156,31 +131,22 @@ static int read_sec1(struct p256_key *k, struct rd r, bool need_curve, struct di
 int p256_read_private(struct p256_key *k, struct span der, struct diag *d)
 {
 	struct rd all = rd_from(der);
-	struct rd r = element(&all, 0x30);
-	if (!rd_done(&all))
-		return diag_fail(d, ERR_INPUT, "private key: malformed DER");
-	struct rd probe = r;
-	struct rd version = element(&probe, 0x02);
-	uint8_t v = rd_u8(&version);
-	if (!rd_done(&version) || v > 1)
-		return diag_fail(d, ERR_INPUT, "private key: unknown version");
-	if (rd_peek(&probe) == 0x04)
-		return read_sec1(k, r, true, d);
-	struct rd algorithm = element(&probe, 0x30);
+	struct rd r = der_open(&all, DER_SEQUENCE), sec1 = r;
+	if (der_u64(&r) > 1 || !rd_ok(&r) || !rd_done(&all))
+		return diag_fail(d, ERR_INPUT, "private key: malformed DER or unknown version");
+	if (der_is(&r, DER_OCTET_STRING))
+		return read_sec1(k, sec1, true, d);
+	struct rd algorithm = der_open(&r, DER_SEQUENCE);
 	if (!is_oid(&algorithm, SPAN_ARR(oid_ec_public_key)) || !is_oid(&algorithm, SPAN_ARR(oid_prime256v1)) || !rd_done(&algorithm))
 		return diag_fail(d, ERR_UNSUPPORTED, "private key: not an EC key on P-256");
-	struct rd octets = element(&probe, 0x04);
-	struct rd inner = element(&octets, 0x30);
+	struct rd octets = der_open(&r, DER_OCTET_STRING);
+	struct rd inner = der_open(&octets, DER_SEQUENCE);
 	/* Attributes [0] and the public key [1] of RFC 5958 may follow; the inner structure decides. */
-	if (!rd_done(&octets) || !rd_ok(&probe))
+	if (der_is(&r, DER_CONTEXT_CONS(0)))
+		der_any(&r, NULL, NULL);
+	if (der_is(&r, DER_CONTEXT(1)))
+		der_any(&r, NULL, NULL);
+	if (!rd_done(&octets) || !rd_done(&r))
 		return diag_fail(d, ERR_INPUT, "private key: malformed PKCS#8");
-	while (probe.left) {
-		uint8_t tag = rd_peek(&probe);
-		if (tag != 0xa0 && tag != 0x81)
-			return diag_fail(d, ERR_INPUT, "private key: malformed PKCS#8");
-		element(&probe, tag);
-		if (!rd_ok(&probe))
-			return diag_fail(d, ERR_INPUT, "private key: malformed PKCS#8");
-	}
 	return read_sec1(k, inner, false, d);
 }
