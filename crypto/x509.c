@@ -258,7 +258,7 @@ bool x509_signature_ok(const struct x509_signed *s, const struct x509_key *key)
 	static const enum sig_hash hash_of[] = {
 		[X509_SIG_ECDSA_SHA256] = SIG_SHA256, [X509_SIG_ECDSA_SHA384] = SIG_SHA384, [X509_SIG_RSA_SHA256] = SIG_SHA256,
 		[X509_SIG_RSA_SHA384] = SIG_SHA384,   [X509_SIG_RSA_SHA512] = SIG_SHA512,   [X509_SIG_PSS_SHA256] = SIG_SHA256,
-		[X509_SIG_PSS_SHA384] = SIG_SHA384,   [X509_SIG_PSS_SHA512] = SIG_SHA512,
+		[X509_SIG_PSS_SHA384] = SIG_SHA384,   [X509_SIG_PSS_SHA512] = SIG_SHA512,   [X509_SIG_ECDSA_SHA256_RAW] = SIG_SHA256,
 	};
 	if (s->alg == X509_SIG_OTHER)
 		return false;
@@ -266,12 +266,13 @@ bool x509_signature_ok(const struct x509_signed *s, const struct x509_key *key)
 	uint8_t hash[64];
 	sig_hash(h, s->tbs, hash);
 	struct span digest = SPAN(hash, sig_hash_len(h));
-	bool ecdsa = s->alg == X509_SIG_ECDSA_SHA256 || s->alg == X509_SIG_ECDSA_SHA384;
+	bool raw = s->alg == X509_SIG_ECDSA_SHA256_RAW, ecdsa = raw || s->alg == X509_SIG_ECDSA_SHA256 || s->alg == X509_SIG_ECDSA_SHA384;
 	bool pss = s->alg == X509_SIG_PSS_SHA256 || s->alg == X509_SIG_PSS_SHA384 || s->alg == X509_SIG_PSS_SHA512;
+	enum sig_curve curve = key->type == X509_KEY_P256 ? SIG_P256 : SIG_P384;
 	switch (key->type) {
 	case X509_KEY_P256:
 	case X509_KEY_P384:
-		return ecdsa && ecdsa_verify_der(key->type == X509_KEY_P256 ? SIG_P256 : SIG_P384, key->point, digest, s->signature);
+		return ecdsa && (raw ? ecdsa_verify_raw : ecdsa_verify_der)(curve, key->point, digest, s->signature);
 	case X509_KEY_RSA:
 		if (ecdsa)
 			return false;

@@ -26,7 +26,8 @@ enum x509_sig_alg {
 	X509_SIG_RSA_SHA512,
 	X509_SIG_PSS_SHA256, /* MGF1 with the same hash, salt as long as the hash */
 	X509_SIG_PSS_SHA384,
-	X509_SIG_PSS_SHA512
+	X509_SIG_PSS_SHA512,
+	X509_SIG_ECDSA_SHA256_RAW /* r||s, as quotes and JSON documents are signed; never in a certificate */
 };
 
 /* What certificates and CRLs have in common. */
@@ -34,6 +35,7 @@ struct x509_signed {
 	struct span tbs; /* the signed element, header included */
 	enum x509_sig_alg alg;
 	struct span signature; /* contents of the BIT STRING */
+	struct span id;        /* empty, or what sigmemo_identify computed */
 };
 
 /* Bits of keyUsage (RFC 5280, 4.2.1.3). */
