@@ -277,9 +277,13 @@ enum http_step http_parser_feed(struct http_parser *p, struct span in, size_t *t
 	return HTTP_MORE;
 }
 
+size_t http_parser_stored(const struct http_parser *p)
+{
+	return p->store.len + (p->body.p ? 0 : p->body_len);
+}
+
 void http_parser_end(struct http_parser *p)
 {
-	wipe(p->store.p, p->store.len + (p->body.p ? 0 : p->body_len));
 	arena_close(&p->body);
 	budget_give(p->budget, p->charged);
 	*p = (struct http_parser){0};

@@ -51,7 +51,9 @@ void http_parser_start(struct http_parser *p, struct http_request *req, void *st
 enum http_step http_parser_feed(struct http_parser *p, struct span in, size_t *taken);
 /* true if no byte of a request has been seen */
 bool http_parser_fresh(const struct http_parser *p);
-/* Wipes and frees. */
+/* How many bytes of the store are in use. */
+size_t http_parser_stored(const struct http_parser *p);
+/* Wipes and frees the parser's own memory; the store is the caller's to wipe. */
 void http_parser_end(struct http_parser *p);
 
 #endif

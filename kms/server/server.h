@@ -48,7 +48,7 @@ struct server_limits {
 
 struct server_config {
 	int listen_fd;                /* a listening socket to use (it stays the caller's and open), or -1: address and port are bound */
-	const char *address;          /* numeric IPv4 or IPv6, or "unix:/path" */
+	const char *address;          /* numeric IPv4 or IPv6, "unix:/path" (port unused) or "vsock" */
 	uint16_t port;                /* 0: any; see server_port() */
 	const struct server_tls *tls; /* NULL: plain HTTP */
 	http_handler handler;

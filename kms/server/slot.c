@@ -1,0 +1,79 @@
+#include <sys/mman.h>
+
+#include "base/wipe.h"
+#include "kms/server/conn.h"
+
+/* A holder may be closed for a newcomer only after it had this long. */
+enum { SLOT_GRACE_US = 1000000, KEEP_DIRTY = 8 };
+
+/* The connection that holds a slot longest without progress, if that is long enough. */
+static struct conn *stalest(struct loop *l)
+{
+	static const enum phase waiting[] = {PHASE_HANDSHAKE, PHASE_HEAD, PHASE_BODY, PHASE_WRITE};
+	struct conn *found = NULL;
+	for (size_t i = 0; i < sizeof waiting / sizeof waiting[0]; i++)
+		for (struct link *at = l->phases[waiting[i]].next; at != &l->phases[waiting[i]]; at = at->next) {
+			struct conn *c = (struct conn *)((uint8_t *)at - offsetof(struct conn, by_phase));
+			if (!c->slot)
+				continue;
+			if (!found || c->since < found->since)
+				found = c;
+			break;
+		}
+	return found && l->now - found->since >= SLOT_GRACE_US ? found : NULL;
+}
+
+bool slot_attach(struct conn *c)
+{
+	struct loop *l = c->loop;
+	if (c->slot)
+		return true;
+	if (l->free_count == 0) {
+		struct conn *victim = stalest(l);
+		if (!victim) {
+			if (link_alone(&c->starved))
+				link_last(&l->starved, &c->starved);
+			return false;
+		}
+		metric_add(&server_series.evicted_records, 1);
+		conn_close(victim);
+	}
+	c->slot = &l->slots[l->free_slots[--l->free_count]];
+	if (l->clean_slots > l->free_count)
+		l->clean_slots = l->free_count;
+	c->slot->in_high = c->slot->out_high = c->slot->store_high = 0;
+	c->in_at = c->in_len = 0;
+	if (c->handshaken) {
+		c->tls.eng.ibuf = c->slot->in;
+		c->tls.eng.obuf = c->slot->out;
+	}
+	metric_add(&server_series.records, 1);
+	return true;
+}
+
+void slot_release(struct conn *c)
+{
+	struct loop *l = c->loop;
+	struct slot *s = c->slot;
+	if (!s)
+		return;
+	request_end(c);
+	wipe(s->in, s->in_high);
+	wipe(s->out, s->out_high);
+	wipe(s->store, s->store_high);
+	c->tls.eng.ibuf = c->tls.eng.obuf = NULL;
+	c->slot = NULL;
+	l->free_slots[l->free_count++] = (uint32_t)(s - l->slots);
+	metric_add(&server_series.records, -1);
+}
+
+void slots_trim(struct loop *l)
+{
+	while (l->clean_slots + KEEP_DIRTY < l->free_count) {
+		/* Whole pages inside the slot; its neighbours share the first and the last one. */
+		uintptr_t from = (uintptr_t)&l->slots[l->free_slots[l->clean_slots++]], to = from + sizeof(struct slot);
+		from = (from + 4095) & ~(uintptr_t)4095;
+		to &= ~(uintptr_t)4095;
+		madvise((void *)from, to - from, MADV_DONTNEED);
+	}
+}
