@@ -72,6 +72,11 @@ $(UNIT:%=$(B)/asan/%): $(B)/asan/%: $(B)/asan/tests/unit/%.o $(B)/asan/libukms.a
 $(FUZZ:%=$(B)/fuzz/%): $(B)/fuzz/%: $(B)/fuzz/tests/fuzz/%.o $(B)/fuzz/libukms.a
 	$(LINK_fuzz)
 
+# Programs that tests and benches run beside the product.
+$(B)/%/helpers/server: $(B)/%/tests/helpers/server.o $(B)/%/libukms.a
+	@mkdir -p $(@D)
+	$(LINK_$*)
+
 unit: $(UNIT:%=$(B)/asan/%) $(B)/asan/ukms ## unit tests under ASan and UBSan (one: make unit UNIT=test_json)
 	@tests/run-unit $(UNIT:%=$(B)/asan/%)
 

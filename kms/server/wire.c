@@ -296,7 +296,7 @@ bool wire_quiet(const struct conn *c)
 	if (!c->loop->server->tls)
 		return c->in_len == 0;
 	size_t n;
-	return e->ixa == 0 && e->ixb == 0 && br_ssl_engine_sendrec_buf(e, &n) == NULL && !br_ssl_engine_closed(e);
+	return e->ixa == 0 && e->ixb == 0 && br_ssl_engine_sendrec_buf(e, &n) == NULL && !(br_ssl_engine_current_state(e) & BR_SSL_CLOSED);
 }
 
 void wire_end(struct conn *c)
