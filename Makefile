@@ -23,7 +23,7 @@ LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
 
 # Everything but main.c is the library that the program, the tests and the fuzz targets share.
 SRC  := $(filter-out kms/main.c,$(sort $(wildcard base/*.c crypto/*.c crypto/*/*.c drivers/*.c boot/*.c kms/*.c kms/*/*.c)))
-LIBS := bearssl secp256k1 tss2 cbor llhttp
+LIBS := bearssl s2n secp256k1 tss2 cbor llhttp
 
 .DEFAULT_GOAL := all
 .PHONY: all help test unit fuzz fuzz-ci bench lint clean e2e

@@ -9,6 +9,7 @@
 #include "crypto/ec.h"
 #include "crypto/hash.h"
 #include "crypto/random.h"
+#include "crypto/sign.h"
 
 static const uint8_t spki_head[] = {0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
 				    0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00};
@@ -80,7 +81,7 @@ size_t p256_sign(const struct p256_key *k, struct span msg, uint8_t sig[P256_SIG
 	memcpy(scalar, k->scalar, sizeof scalar);
 	br_ec_private_key sk = {BR_EC_secp256r1, scalar, sizeof scalar};
 	sha256(msg, digest);
-	size_t n = br_ecdsa_i31_sign_asn1(ec_impl(), &br_sha256_vtable, digest, &sk, sig);
+	size_t n = ecdsa_sign_der(ec_impl(), &br_sha256_vtable, digest, &sk, sig);
 	wipe(scalar, sizeof scalar);
 	if (n == 0 || n > P256_SIG_MAX)
 		__builtin_trap();

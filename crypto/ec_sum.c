@@ -1,0 +1,89 @@
+/* u1 G + u2 Q by interleaved signed windows (Guide to Elliptic Curve Cryptography, algorithm 3.51): one run of doublings, additions
+ * from a fixed table of odd multiples of G and a small one of Q. */
+#include "crypto/ec_curve.h"
+
+#include <string.h>
+
+enum { Q_WINDOW = 5, Q_ODD = 1 << (Q_WINDOW - 2), DIGITS = 64 * EC_WORDS_MAX + 1 };
+
+/* count (at most 8) bits of k from position at; zero beyond the end */
+static unsigned bits_at(const uint64_t *k, size_t words, size_t at, unsigned count)
+{
+	size_t i = at / 64, s = at % 64;
+	uint64_t v = i < words ? k[i] >> s : 0;
+	if (s && i + 1 < words)
+		v |= k[i + 1] << (64 - s);
+	return (unsigned)(v & ((1U << count) - 1));
+}
+
+/* Digits d[i], each zero or odd with |d| < 2^(w-1), with sum d[i] 2^i = k. */
+static void recode(int8_t d[DIGITS], const uint64_t *k, size_t words, unsigned w)
+{
+	memset(d, 0, DIGITS);
+	unsigned carry = 0;
+	for (size_t i = 0; i <= 64 * words;) {
+		if (bits_at(k, words, i, 1) == carry) {
+			i++;
+			continue;
+		}
+		int v = (int)(bits_at(k, words, i, w) + carry);
+		carry = (unsigned)v >> (w - 1);
+		d[i] = (int8_t)(v - (int)(carry << w));
+		i += w;
+	}
+}
+
+/* out = sign * point, where the point has n words of which the second coordinate is negated */
+static void with_sign(const struct ec_curve *c, uint64_t *out, const uint64_t *point, size_t n, bool negative)
+{
+	static const uint64_t zero[EC_WORDS_MAX];
+	memcpy(out, point, 8 * n);
+	if (negative)
+		c->sub(out + c->words, zero, out + c->words);
+}
+
+static bool infinite(const struct ec_curve *c, const uint64_t *jac)
+{
+	return ec_words_zero(jac + 2 * c->words, c->words);
+}
+
+void ec_sum_vartime(const struct ec_curve *c, uint64_t *out, const uint64_t *u1, const uint64_t *u2, const uint64_t *q)
+{
+	size_t w = c->words;
+	int8_t d1[DIGITS], d2[DIGITS];
+	recode(d1, u1, w, EC_G_WINDOW);
+	recode(d2, u2, w, Q_WINDOW);
+
+	const uint64_t *g_odd = c->g_odd();
+	uint64_t q_odd[Q_ODD][EC_JAC], q2[EC_JAC], one[EC_JAC];
+	memcpy(q_odd[0], q, 24 * w);
+	c->point_double(q2, q);
+	for (size_t i = 1; i < Q_ODD; i++)
+		c->point_add(q_odd[i], q_odd[i - 1], q2);
+	ec_point_generator(c, one);
+
+	uint64_t acc[EC_JAC] = {0}, term[EC_JAC], sum[EC_JAC];
+	for (size_t i = 64 * w + 1; i-- > 0;) {
+		if (!infinite(c, acc))
+			c->point_double(acc, acc);
+		if (d2[i]) {
+			int d = d2[i];
+			with_sign(c, term, q_odd[(d < 0 ? -d : d) / 2], 3 * w, d < 0);
+			c->point_add(sum, acc, term);
+			if (infinite(c, sum))
+				ec_point_add_any(c, sum, acc, term);
+			memcpy(acc, sum, 24 * w);
+		}
+		if (d1[i]) {
+			int d = d1[i];
+			with_sign(c, term, g_odd + 2 * w * (size_t)((d < 0 ? -d : d) / 2), 2 * w, d < 0);
+			c->point_mixadd(sum, acc, term);
+			if (infinite(c, sum)) {
+				memcpy(term + 2 * w, one + 2 * w, 8 * w);
+				ec_point_add_any(c, sum, acc, term);
+			}
+			memcpy(acc, sum, 24 * w);
+		}
+	}
+	memcpy(out, acc, 24 * w);
+}
