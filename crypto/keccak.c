@@ -44,27 +44,29 @@ static void permute(uint64_t a[25])
 	}
 }
 
-static void absorb(uint64_t a[25], const uint8_t block[KECCAK256_RATE])
+void keccak(unsigned bits, enum keccak_padding padding, const struct span *parts, size_t n, uint8_t *out)
 {
-	for (size_t i = 0; i < KECCAK256_RATE; i++)
-		a[i / 8] ^= (uint64_t)block[i] << (8 * (i % 8));
+	uint64_t a[25] = {0};
+	size_t rate = 200 - bits / 4, at = 0;
+
+	for (size_t k = 0; k < n; k++) {
+		for (size_t i = 0; i < parts[k].n; i++) {
+			a[at / 8] ^= (uint64_t)parts[k].p[i] << 8 * (at % 8);
+			if (++at == rate) {
+				permute(a);
+				at = 0;
+			}
+		}
+	}
+	a[at / 8] ^= (uint64_t)padding << 8 * (at % 8);
+	a[rate / 8 - 1] ^= UINT64_C(0x80) << 56;
 	permute(a);
+	for (size_t i = 0; i < bits / 8; i++)
+		out[i] = (uint8_t)(a[i / 8] >> 8 * (i % 8));
+	wipe(a, sizeof a);
 }
 
 void keccak256(struct span in, uint8_t out[KECCAK256_LEN])
 {
-	uint64_t a[25] = {0};
-	uint8_t last[KECCAK256_RATE] = {0};
-
-	for (; in.n >= KECCAK256_RATE; in = SPAN(in.p + KECCAK256_RATE, in.n - KECCAK256_RATE))
-		absorb(a, in.p);
-	if (in.n)
-		memcpy(last, in.p, in.n);
-	last[in.n] = 0x01;
-	last[KECCAK256_RATE - 1] |= 0x80;
-	absorb(a, last);
-	for (size_t i = 0; i < KECCAK256_LEN; i++)
-		out[i] = (uint8_t)(a[i / 8] >> (8 * (i % 8)));
-	wipe(a, sizeof a);
-	wipe(last, sizeof last);
+	keccak(256, KECCAK_ORIGINAL, &in, 1, out);
 }

@@ -51,7 +51,7 @@ struct attest_rules {
 };
 
 struct collateral_cache; /* kms/attest/collateral.h */
-struct snp_kds;		 /* kms/attest/snp_kds.h */
+struct snp_kds;          /* kms/attest/snp_kds.h */
 
 /* Where the firmware of a platform with vTPM logs the GPT and the UKI. Google: PCR 2, PCR 0 pinned. The dev flavour (OVMF): PCR 4, PCR 0
  * of any value. The quote's selection, the sealing policy, mr_aggregated and the image check all use {0, boot_pcr, 14}. */
@@ -69,6 +69,7 @@ struct attest_ctx {
 	struct collateral_cache *collateral;
 	struct snp_kds *snp_kds; /* may be NULL: nothing is remembered */
 	struct fetcher fetcher;
+	struct doc_cache *docs;       /* kms/attest/doc_cache.h, or NULL: issuers and revocation lists of TPM keys are fetched each time */
 	struct evidence_cache *cache; /* kms/attest/cache.h, or NULL: every verification is done in full */
 };
 
@@ -92,7 +93,9 @@ struct verified {
 	size_t advisory_count;
 	struct span device;              /* the raw id that device_id hashes: PPID, module id prefix, chip id */
 	int64_t expires;                 /* seconds since the epoch: the earliest time at which this verdict must be made again */
-	const struct evidence *evidence; /* decoded platform evidence, for boot_info() and image_check() */
+	const struct evidence *evidence; /* decoded platform evidence, for boot_info_derive() and image_check() */
+	struct attest_rules rules;       /* those it was verified under */
+	bool preview;                    /* nothing was verified (attest_preview) */
 };
 
 /* Verifies container bytes (V0 or V1) at time now (seconds since the epoch). Allocates from a; out borrows from container and a.
@@ -134,6 +137,8 @@ int boot_info_derive(struct arena *a, const struct verified *v, struct span vm_c
 
 /* The JSON body of bootAuth: attestationMode, then teeVariant, then the rest in the order of the protocol. NULL when full. */
 struct span boot_info_json(struct arena *a, const struct boot_info *b);
+/* The same with attestationMode (January) or teeVariant (August) left out. */
+struct span boot_info_json_as(struct arena *a, const struct boot_info *b, bool mode, bool variant);
 
 /* The OS image check of section 7.5, against the signed measurements. "Failed to verify os image hash: ..." is the caller's to add. */
 int image_check(const struct attest_ctx *ctx, struct arena *a, const struct verified *v, struct span vm_config, struct diag *d);

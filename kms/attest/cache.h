@@ -1,5 +1,5 @@
-/* Remembers, for a while, which evidence was verified: per SHA-256 of the container bytes, until the earliest expiry among the inputs of the
- * verdict. A hit saves the signatures, chains and collateral; decoding and every comparison is done again. Thread safe. */
+/* Remembers, for a while, which evidence was verified: per SHA-256 of the container bytes, until the earliest expiry among the inputs of
+ * the verdict. A hit saves the signatures, chains and collateral; decoding and every comparison is done again. Thread safe. */
 #ifndef UKMS_KMS_ATTEST_CACHE_H
 #define UKMS_KMS_ATTEST_CACHE_H
 

@@ -12,7 +12,6 @@ enum attest_rule {
 	RULE_NITRO_SIGNED_IDENTITY,    /* on Nitro, no identity from the event list that nothing signs */
 	RULE_APP_ID_LENGTH,            /* an app id has 20 bytes */
 	RULE_DCAP_AUGUST,              /* vendor id, sorted TCB levels, TDX module identity, reserved attribute bits */
-	RULE_UKI_HASH_REPLAYED,        /* the whole boot PCR must replay from the event log, so that the UKI's place in it is fixed */
 	ATTEST_RULES
 };
 

@@ -24,7 +24,7 @@ struct cbt {
 	size_t count;           /* number of items, or of pairs */
 };
 
-/* Parses exactly one item. out borrows from in and a. ERR_INPUT ("invalid CBOR at byte N: ..."), ERR_LIMIT (arena full). */
+/* Parses exactly one item. out borrows from in and a. ERR_INPUT ("invalid CBOR: ..."), ERR_LIMIT (arena full). */
 int cbt_parse(struct arena *a, struct span in, const struct cbt **out, struct diag *d);
 
 /* The value under a text key or under an integer key (negative keys too) of a map; NULL if absent or if map is NULL or no map. */

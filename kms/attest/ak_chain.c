@@ -1,0 +1,148 @@
+#include "kms/attest/ak_chain.h"
+
+#include "kms/attest/doc_cache.h"
+
+/* One URI per certificate is enough in practice; a certificate that lists more gets this many tries. */
+enum { CRL_TRIES_MAX = 8 };
+
+struct ak_docs {
+	struct x509 chain[AK_ROUNDS_MAX]; /* without the attestation key's own */
+	size_t chain_len;
+	struct span crls[AK_ROUNDS_MAX + 2]; /* of the key, its issuers and the root */
+	size_t crl_count;
+};
+
+static int download(const struct attest_ctx *ctx, struct arena *a, struct span uri, int64_t now, struct span *body, struct diag *d)
+{
+	if (uri.n > 2048 || memchr(uri.p, '\0', uri.n))
+		return diag_fail(d, ERR_INPUT, "the address is malformed");
+	if (ctx->docs && doc_cache_get(ctx->docs, a, uri, now, body))
+		return 0;
+	const char *url = arena_fmt(a, "%.*s", SPAN_FMT(uri));
+	struct fetched got = {0};
+	if (!url)
+		return diag_fail(d, ERR_LIMIT, "no memory left to fetch");
+	if (!ctx->fetcher.get)
+		return diag_fail(d, ERR_IO, "%s: this verifier has no network", url);
+	int e = ctx->fetcher.get(ctx->fetcher.self, a, url, AK_FETCH_TIMEOUT_MS, &got, d);
+	if (e)
+		return diag_wrap(d, e, "%s", url);
+	if (got.status < 200 || got.status > 299)
+		return diag_fail(d, ERR_IO, "%s: status %d", url, got.status);
+	if (got.body.n > AK_DOCUMENT_MAX)
+		return diag_fail(d, ERR_LIMIT, "%s: longer than %d bytes", url, (int)AK_DOCUMENT_MAX);
+	*body = got.body;
+	return 0;
+}
+
+/* Follows caIssuers from the attestation key's certificate upwards. */
+static int fetch_issuers(const struct attest_ctx *ctx, struct arena *a, const struct x509 *ak, int64_t now, struct ak_docs *docs,
+			 struct diag *d)
+{
+	struct span uri, body;
+	const struct x509 *current = ak;
+	while (x509_ca_issuers_uri(current, &uri)) {
+		if (docs->chain_len == AK_ROUNDS_MAX)
+			return diag_fail(d, ERR_REFUSED, "AK certificate chain: longer than %d certificates", (int)AK_ROUNDS_MAX);
+		struct x509 *next = &docs->chain[docs->chain_len];
+		int e = download(ctx, a, uri, now, &body, d);
+		if (e)
+			return diag_wrap(d, e, "failed to download certificate");
+		e = x509_parse(body, next, d);
+		if (e)
+			return diag_wrap(d, e, "AK certificate chain: %.*s", SPAN_FMT(uri));
+		if (ctx->docs)
+			doc_cache_put(ctx->docs, uri, body, next->not_after);
+		if (span_eq(next->subject, next->issuer))
+			return 0;
+		docs->chain_len++;
+		current = next;
+	}
+	return 0;
+}
+
+/* The first list that downloads; a certificate that names none adds none. */
+static int fetch_crl(const struct attest_ctx *ctx, struct arena *a, const struct x509 *c, int64_t now, struct ak_docs *docs, struct diag *d)
+{
+	struct span uri, body;
+	struct x509_crl crl;
+	int e = 0;
+	for (size_t i = 0; i < CRL_TRIES_MAX && x509_crl_uri(c, i, &uri); i++) {
+		e = download(ctx, a, uri, now, &body, d);
+		if (e)
+			continue;
+		docs->crls[docs->crl_count++] = body;
+		if (ctx->docs && x509_crl_parse(body, &crl, NULL) == 0)
+			doc_cache_put(ctx->docs, uri, body, crl.next_update);
+		return 0;
+	}
+	return e ? diag_wrap(d, e, "failed to download CRL") : 0;
+}
+
+/* The root against a list that it signed itself (2.4, step 1). */
+static int check_root(const struct x509 *root, const struct x509_crl *crls, size_t n, int64_t now, struct diag *d)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!span_eq(crls[i].issuer, root->issuer))
+			continue;
+		if (!x509_signature_ok(&crls[i].sig, &root->key))
+			return diag_fail(d, ERR_CRYPTO, "root CRL: signature verification failed");
+		if (now >= crls[i].next_update)
+			return diag_fail(d, ERR_REFUSED, "root CRL: expired");
+		if (x509_crl_lists(&crls[i], root->serial))
+			return diag_fail(d, ERR_REFUSED, "the root is revoked");
+		return 0;
+	}
+	return diag_fail(d, ERR_REFUSED, "root CRL: of another issuer");
+}
+
+int ak_chain_verify(const struct attest_ctx *ctx, struct arena *a, const struct x509 *ak, int64_t now, int64_t *expires, struct diag *d)
+{
+	struct x509 root;
+	struct x509_path path;
+	int e = x509_parse(ctx->anchors.google_ek_root, &root, d);
+	if (e)
+		return diag_wrap(d, e, "Google EK/AK root certificate");
+	struct ak_docs *docs = arena_alloc(a, sizeof *docs);
+	struct x509_crl *crls = arena_array(a, AK_ROUNDS_MAX + 2, sizeof *crls);
+	if (!docs || !crls)
+		return diag_fail(d, ERR_LIMIT, "no memory left for the AK certificate chain");
+	e = fetch_issuers(ctx, a, ak, now, docs, d);
+	if (!e)
+		e = fetch_crl(ctx, a, ak, now, docs, d);
+	for (size_t i = 0; !e && i < docs->chain_len; i++)
+		e = fetch_crl(ctx, a, &docs->chain[i], now, docs, d);
+	size_t of_chain = docs->crl_count;
+	if (!e)
+		e = fetch_crl(ctx, a, &root, now, docs, d);
+	if (e)
+		return e;
+	const struct x509_crl *list[AK_ROUNDS_MAX + 2];
+	for (size_t i = 0; i < docs->crl_count; i++) {
+		e = x509_crl_parse(docs->crls[i], &crls[i], d);
+		if (e)
+			return diag_wrap(d, e, "AK certificate chain: CRL");
+		list[i] = &crls[i];
+	}
+	if (docs->crl_count > of_chain) {
+		e = check_root(&root, crls, docs->crl_count, now, d);
+		if (e)
+			return diag_wrap(d, e, "AK certificate chain");
+	}
+	const struct x509_policy policy = {
+		.anchor = &root,
+		.now = now,
+		.purpose = x509_tcg_aik,
+		.revocation = X509_REVOCATION_UNKNOWN_PASSES,
+		.crls = list,
+		.crl_count = docs->crl_count,
+	};
+	e = x509_path_verify(ak, docs->chain, docs->chain_len, &policy, &path, d);
+	if (e)
+		return diag_wrap(d, e, "AK certificate chain");
+	*expires = path.expires;
+	for (size_t i = 0; i < docs->crl_count; i++)
+		if (crls[i].next_update > now && crls[i].next_update < *expires)
+			*expires = crls[i].next_update;
+	return 0;
+}
