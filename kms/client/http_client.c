@@ -1,0 +1,278 @@
+#include "kms/client/http_client.h"
+
+#include <llhttp.h>
+
+#include "base/wr.h"
+#include "kms/client/link.h"
+
+enum { REQUEST_HEAD_MAX = 16384, HEADERS_MAX = 65536, BODY_DEFAULT = 16 * 1024 * 1024, CHUNK = 16384 };
+
+/* An answer while it arrives. Its bytes gather in mappings of their own, whose untouched pages cost nothing; what is complete is copied to
+ * the caller's arena. */
+struct answer {
+	llhttp_t ll;
+	struct arena mem;
+	struct wr headers, body;
+	bool head_request, done, too_large, until_eof;
+	int status;
+};
+
+static struct answer *self(llhttp_t *ll)
+{
+	return ll->data;
+}
+
+static int on_message_begin(llhttp_t *ll)
+{
+	self(ll)->headers.len = self(ll)->body.len = 0;
+	return 0;
+}
+
+static int on_header(llhttp_t *ll, const char *at, size_t n)
+{
+	wr_bytes(&self(ll)->headers, at, n);
+	return wr_ok(&self(ll)->headers) ? 0 : HPE_USER;
+}
+
+static int on_field_end(llhttp_t *ll)
+{
+	return on_header(ll, ": ", 2);
+}
+
+static int on_value_end(llhttp_t *ll)
+{
+	return on_header(ll, "\r\n", 2);
+}
+
+static int on_headers_complete(llhttp_t *ll)
+{
+	struct answer *w = self(ll);
+	w->status = ll->status_code;
+	w->until_eof = llhttp_message_needs_eof(ll);
+	ll->upgrade = 0;
+	return w->head_request ? 1 : 0;
+}
+
+static int on_body(llhttp_t *ll, const char *at, size_t n)
+{
+	struct answer *w = self(ll);
+	wr_bytes(&w->body, at, n);
+	w->too_large = !wr_ok(&w->body);
+	return w->too_large ? HPE_USER : 0;
+}
+
+static int on_message_complete(llhttp_t *ll)
+{
+	struct answer *w = self(ll);
+	if (w->status < 200)
+		return 0; /* an interim answer: the real one follows */
+	w->done = true;
+	return HPE_PAUSED;
+}
+
+static const llhttp_settings_t settings = {
+	.on_message_begin = on_message_begin,
+	.on_header_field = on_header,
+	.on_header_value = on_header,
+	.on_header_field_complete = on_field_end,
+	.on_header_value_complete = on_value_end,
+	.on_headers_complete = on_headers_complete,
+	.on_body = on_body,
+	.on_message_complete = on_message_complete,
+};
+
+static int answer_open(struct answer *w, size_t body_max, bool head_request)
+{
+	*w = (struct answer){.head_request = head_request};
+	if (arena_open(&w->mem, HEADERS_MAX + body_max) != 0)
+		return ERR_LIMIT;
+	w->headers = wr_to(w->mem.p, HEADERS_MAX);
+	w->body = wr_to(w->mem.p + HEADERS_MAX, body_max);
+	llhttp_init(&w->ll, HTTP_RESPONSE, &settings);
+	w->ll.data = w;
+	return 0;
+}
+
+static void answer_close(struct answer *w)
+{
+	w->mem.used = w->body.len > 0 ? HEADERS_MAX + w->body.len : w->headers.len;
+	arena_close(&w->mem);
+}
+
+static int answer_feed(struct answer *w, const char *p, size_t n, struct diag *d)
+{
+	llhttp_errno_t e = n > 0 ? llhttp_execute(&w->ll, p, n) : llhttp_finish(&w->ll);
+	if (w->too_large)
+		return diag_fail(d, ERR_LIMIT, "response body above %zu bytes", w->body.cap);
+	if (w->done)
+		return 0;
+	if (e != HPE_OK)
+		return diag_fail(d, ERR_INPUT, "invalid HTTP response: %s",
+				 llhttp_get_error_reason(&w->ll) ? llhttp_get_error_reason(&w->ll) : "malformed");
+	return n > 0 ? 0 : diag_fail(d, ERR_IO, "connection closed before message completed");
+}
+
+static int request_head(struct wr *w, const struct http_fetch *f, const struct url *u, const char *method, struct span body,
+			bool same_origin)
+{
+	wr_fmt(w, "%s %s HTTP/1.1\r\nHost: %s\r\nAccept: %s\r\n", method, u->scheme == URL_UNIX && f->path ? f->path : u->target,
+	       u->authority, f->accept ? f->accept : "*/*");
+	if (f->user_agent)
+		wr_fmt(w, "User-Agent: %s\r\n", f->user_agent);
+	if (u->basic)
+		wr_fmt(w, "Authorization: Basic %s\r\n", u->basic);
+	if (f->content_type && body.n > 0)
+		wr_fmt(w, "Content-Type: %s\r\n", f->content_type);
+	if (strcmp(method, "POST") == 0 || body.n > 0)
+		wr_fmt(w, "Content-Length: %zu\r\n", body.n);
+	/* They may carry a token, which is not for another host. */
+	if (f->headers && same_origin)
+		wr_str(w, f->headers);
+	wr_str(w, "Connection: close\r\n\r\n");
+	return wr_ok(w) ? 0 : ERR_LIMIT;
+}
+
+static int transfer(struct link_to *l, struct span head, struct span body, struct answer *w, struct diag *d)
+{
+	int e = link_send(l, head, d);
+	if (!e)
+		e = link_send(l, body, d);
+	while (!e && !w->done) {
+		uint8_t chunk[CHUNK];
+		size_t got;
+		e = link_receive(l, chunk, sizeof chunk, &got, d);
+		if (!e)
+			e = answer_feed(w, (const char *)chunk, got, d);
+	}
+	return e;
+}
+
+static int hand_out(struct arena *a, const struct answer *w, const struct link_to *l, struct http_reply *out, struct diag *d)
+{
+	*out = (struct http_reply){.status = w->status, .reason = http_reason(w->status)};
+	out->headers = arena_dup(a, wr_span(&w->headers));
+	out->body = arena_dup(a, wr_span(&w->body));
+	if (!out->headers.p || !out->body.p)
+		return diag_fail(d, ERR_LIMIT, "no memory for the response");
+	if (l->tls) {
+		out->leaf = l->tls->peer.cert[0];
+		out->spki = l->tls->peer.leaf.spki;
+	}
+	return 0;
+}
+
+/* One request and its answer, no redirects. */
+static int exchange(struct arena *a, const struct http_fetch *f, const struct url *u, const char *method, struct span body,
+		    bool same_origin, int64_t deadline, struct http_reply *out, struct diag *d)
+{
+	struct link_to l = {.fd = -1, .deadline = deadline, .arena = a, .how = f, .url = u};
+	struct answer w = {0};
+	uint8_t *head_bytes = arena_alloc(a, REQUEST_HEAD_MAX);
+	struct wr head = wr_to(head_bytes, head_bytes ? REQUEST_HEAD_MAX : 0);
+	if (request_head(&head, f, u, method, body, same_origin) != 0)
+		return diag_fail(d, ERR_LIMIT, "request head too large");
+	if (answer_open(&w, f->body_max ? f->body_max : BODY_DEFAULT, strcmp(method, "HEAD") == 0) != 0)
+		return diag_fail(d, ERR_LIMIT, "no memory for the response");
+	int64_t connect = f->connect_ms ? clock_ms() + f->connect_ms : deadline;
+	int e = link_dial(&l, connect < deadline ? connect : deadline, d);
+	if (!e && u->scheme == URL_HTTPS)
+		e = link_handshake(&l, d);
+	if (e == ERR_TIMEOUT)
+		e = diag_fail(d, e, "operation timed out");
+	else if (e)
+		diag_wrap(d, e, "client error (Connect)");
+	if (!e) {
+		e = transfer(&l, wr_span(&head), body, &w, d);
+		if (e && e != ERR_TIMEOUT && e != ERR_LIMIT)
+			diag_wrap(d, e, "client error (SendRequest)");
+	}
+	if (!e)
+		e = hand_out(a, &w, &l, out, d);
+	answer_close(&w);
+	link_close(&l);
+	return e;
+}
+
+static int check(const struct http_fetch *f, const struct url *u, struct diag *d)
+{
+	if (f->timeout_ms == 0)
+		return diag_fail(d, ERR_CONFIG, "request without a time limit");
+	if (u->scheme != URL_HTTPS)
+		return f->trust == HTTP_TRUST_PIN || f->trust == HTTP_TRUST_CAPTURE
+			       ? diag_fail(d, ERR_CONFIG, "not an https URL: %s", u->shown)
+			       : 0;
+	if (f->trust == HTTP_TRUST_NONE || (f->trust == HTTP_TRUST_ROOTS && !f->roots))
+		return diag_fail(d, ERR_CONFIG, "no trust anchors for %s", u->shown);
+	return 0;
+}
+
+static bool is_redirect(int status)
+{
+	return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+int http_fetch(struct arena *a, const struct http_fetch *f, struct http_reply *out, struct diag *d)
+{
+	*out = (struct http_reply){0};
+	struct url u;
+	int e = url_parse(a, f->url, &u, d);
+	if (!e)
+		e = check(f, &u, d);
+	if (e)
+		return e;
+	int64_t deadline = clock_ms() + f->timeout_ms;
+	const char *method = f->method ? f->method : "GET", *first = u.shown;
+	struct span body = f->body;
+	bool same_origin = true, fixed_peer = f->trust == HTTP_TRUST_PIN || f->trust == HTTP_TRUST_CAPTURE;
+	for (unsigned hops = 0;; hops++) {
+		e = exchange(a, f, &u, method, body, same_origin, deadline, out, d);
+		struct span to;
+		if (e || f->redirects == 0 || fixed_peer || !is_redirect(out->status) || !fetched_header(&(struct fetched){.headers = out->headers}, "location", &to))
+			break;
+		if (hops >= f->redirects) {
+			e = diag_fail(d, ERR_REFUSED, "too many redirects");
+			break;
+		}
+		struct url next;
+		const char *joined = url_join(a, &u, to);
+		e = joined ? url_parse(a, joined, &next, d) : diag_fail(d, ERR_LIMIT, "out of memory");
+		if (!e && next.scheme != URL_HTTP && next.scheme != URL_HTTPS)
+			e = diag_fail(d, ERR_REFUSED, "redirect to %s", next.shown);
+		if (!e && u.scheme == URL_HTTPS && next.scheme == URL_HTTP)
+			e = diag_fail(d, ERR_REFUSED, "redirect from https to %s", next.shown);
+		if (!e)
+			e = check(f, &next, d);
+		if (e)
+			break;
+		same_origin = same_origin && next.scheme == u.scheme && strcmp(next.authority, u.authority) == 0;
+		if (out->status == 303 || ((out->status == 301 || out->status == 302) && strcmp(method, "POST") == 0)) {
+			method = strcmp(method, "HEAD") == 0 ? method : "GET";
+			body = SPAN(NULL, 0);
+		}
+		u = next;
+	}
+	if (e)
+		*out = (struct http_reply){0};
+	return e ? diag_wrap(d, e, "error sending request for url (%s)", first) : 0;
+}
+
+static int fetcher_get(void *roots, struct arena *a, const char *url, int timeout_ms, struct fetched *out, struct diag *d)
+{
+	struct http_reply r;
+	const struct http_fetch f = {
+		.method = "GET",
+		.url = url,
+		.trust = roots ? HTTP_TRUST_ROOTS : HTTP_TRUST_NONE,
+		.roots = roots,
+		.redirects = 10,
+		.timeout_ms = timeout_ms > 0 ? (unsigned)timeout_ms : 0,
+	};
+	int e = http_fetch(a, &f, &r, d);
+	*out = (struct fetched){.status = r.status, .body = r.body, .headers = r.headers};
+	return e;
+}
+
+struct fetcher http_fetcher(const struct http_roots *roots)
+{
+	return (struct fetcher){.get = fetcher_get, .self = (void *)(uintptr_t)roots};
+}
