@@ -227,7 +227,8 @@ int http_fetch(struct arena *a, const struct http_fetch *f, struct http_reply *o
 	for (unsigned hops = 0;; hops++) {
 		e = exchange(a, f, &u, method, body, same_origin, deadline, out, d);
 		struct span to;
-		if (e || f->redirects == 0 || fixed_peer || !is_redirect(out->status) || !fetched_header(&(struct fetched){.headers = out->headers}, "location", &to))
+		if (e || f->redirects == 0 || fixed_peer || !is_redirect(out->status) ||
+		    !fetched_header(&(struct fetched){.headers = out->headers}, "location", &to))
 			break;
 		if (hops >= f->redirects) {
 			e = diag_fail(d, ERR_REFUSED, "too many redirects");
