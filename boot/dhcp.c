@@ -288,7 +288,9 @@ int dhcp_read(struct span message, uint32_t xid, const uint8_t mac[6], struct dh
 	out->lease.address = rd_u32be(&r);
 	rd_skip(&r, 8);
 	struct span chaddr = rd_bytes(&r, 16);
-	struct fields f = {.sname = rd_bytes(&r, 64), .file = rd_bytes(&r, 128)};
+	struct fields f = {0};
+	f.sname = rd_bytes(&r, 64);
+	f.file = rd_bytes(&r, 128);
 	uint32_t magic = rd_u32be(&r);
 	f.options = rd_rest(&r);
 	if (!rd_ok(&r) || op != 2 || htype != 1 || hlen != 6 || id != xid || magic != MAGIC || !span_eq(SPAN(chaddr.p, 6), SPAN(mac, 6)))
