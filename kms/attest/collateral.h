@@ -33,34 +33,32 @@ int collateral_make(struct arena *a, const struct collateral_items *items, struc
 /* Both steps above. */
 int collateral_from_json(struct arena *a, struct span json, struct span root_der, const struct collateral **out, struct diag *d);
 
-/* --- the cache -------------------------------------------------------------------------------------------------------------------- */
+/* --- the cache ----------------------------------------------------------------------------------------------------------------------
+ *
+ * Documents are kept until they expire, asked for again once a day and ahead of expiry, and taken only if they verify under the root. A
+ * verification waits for a PCCS only for a platform (FMSPC and CA) that was not seen before, and only when the quote's PCK certificate is
+ * Intel's. Thread safe. */
 
-enum { COLLATERAL_ENDPOINTS = 4, COLLATERAL_URL_MAX = 256 };
+enum { COLLATERAL_ENDPOINTS = 4 };
 
 struct collateral_config {
-	const char *endpoint[COLLATERAL_ENDPOINTS]; /* PCCS base URLs, tried in order; none: https://pccs.phala.network */
-	size_t endpoint_count;
-	bool offline;         /* never ask an endpoint */
-	struct span bundle;   /* JSON form supplied by the operator, or empty */
-	bool bundle_for_all;  /* use the bundle whatever platform the quote names (a verifier with collateral from a file) */
-	struct span root_der; /* Intel SGX root CA */
-	struct fetcher fetcher;
-	int timeout_ms; /* per document; 0: 10 s */
+	const char *endpoint[COLLATERAL_ENDPOINTS]; /* PCCS base URLs, tried in order */
+	size_t endpoint_count;                      /* 0: https://pccs.phala.network */
+	bool offline;                               /* never ask an endpoint */
+	struct span bundle;                         /* JSON form supplied by the operator, or empty: used for its platform while valid */
+	bool bundle_for_all;    /* use the bundle whatever platform the quote names (a verifier with collateral from a file) */
+	struct span root_der;   /* Intel SGX root CA */
+	struct fetcher fetcher; /* must be usable from several threads */
+	int timeout_ms;         /* for all documents of one quote; 0: 15 s */
 };
 
-/* Opens a cache; the configuration's texts are copied. ERR_CONFIG, ERR_LIMIT, ERR_INPUT (the bundle). */
+/* Opens a cache; the configuration is copied. ERR_CONFIG, ERR_LIMIT, ERR_INPUT (the bundle, the root). */
 int collateral_cache_open(const struct collateral_config *c, struct collateral_cache **out, struct diag *d);
+/* No verification may be running. */
 void collateral_cache_close(struct collateral_cache *cc);
 
-/* Asks for everything that expires within ahead seconds and is in use. To be called now and then by a thread that may wait (the service's
- * timer thread). Returns how many seconds to wait before the next call. */
+/* Asks again for what expires within ahead seconds or is a day old. To be called by a thread that may wait (the service's timer).
+ * now: seconds since the epoch. Returns after how many seconds to call again. */
 int collateral_refresh(struct collateral_cache *cc, int64_t now, int ahead);
-
-/* Collateral for a quote, from the cache or the endpoints; to be given back by collateral_release. scratch is used while fetching.
- * ERR_IO: no endpoint answered and nothing valid is cached. */
-struct quote;
-int collateral_get(struct collateral_cache *cc, struct arena *scratch, const struct quote *q, int64_t now, const struct collateral **out,
-		   struct diag *d);
-void collateral_release(struct collateral_cache *cc, const struct collateral *c);
 
 #endif

@@ -114,15 +114,15 @@ static int check_qe_id(const struct qe_identity *id, bool tdx, struct diag *d)
 }
 
 /* Step 6. The chain may point into the arena or the collateral. */
-static int check_pck(struct arena *a, const struct collateral *c, const struct quote *q, int64_t now, int64_t *expires,
+static int check_pck(struct arena *a, const struct collateral *c, const struct quote *q, struct span pem, int64_t now, int64_t *expires,
 		     struct cert_chain *own, const struct cert_chain **chain, struct pck_info *info, struct diag *d)
 {
 	int e;
 	*chain = &c->pck_chain;
-	if (!c->has_pck_chain) {
-		if (q->cert_type != QUOTE_CERT_PCK_CHAIN)
+	if (pem.n || !c->has_pck_chain) {
+		if (!pem.n && q->cert_type != QUOTE_CERT_PCK_CHAIN)
 			return diag_fail(d, ERR_UNSUPPORTED, "Unsupported DCAP PCK cert format: type %u", q->cert_type);
-		if ((e = cert_chain_parse(a, q->cert_data, own, d)))
+		if ((e = cert_chain_parse(a, pem.n ? pem : q->cert_data, own, d)))
 			return e;
 		*chain = own;
 	}
@@ -202,6 +202,12 @@ static int judge(struct arena *a, const struct collateral *c, const struct pck_i
 int dcap_verify(struct arena *a, struct span quote, const struct collateral *c, int64_t now, const struct dcap_options *o,
 		struct dcap_result *out, struct diag *d)
 {
+	return dcap_verify_chain(a, quote, c, SPAN(NULL, 0), now, o, out, d);
+}
+
+int dcap_verify_chain(struct arena *a, struct span quote, const struct collateral *c, struct span pck_chain, int64_t now,
+		      const struct dcap_options *o, struct dcap_result *out, struct diag *d)
+{
 	static const struct dcap_options production;
 	const struct quote *q = &out->quote;
 	struct cert_chain own;
@@ -217,7 +223,7 @@ int dcap_verify(struct arena *a, struct span quote, const struct collateral *c, 
 	    (e = check_header(q, o->january, d)) || (e = check_document(c, &c->tcb_doc, &tcb_words, now, &out->expires, d)) ||
 	    (e = check_document(c, &c->qe_doc, &qe_words, now, &out->expires, d)) ||
 	    (e = check_qe_id(&c->qe, q->tee_type == QUOTE_TEE_TDX, d)) ||
-	    (e = check_pck(a, c, q, now, &out->expires, &own, &chain, &pck, d)))
+	    (e = check_pck(a, c, q, pck_chain, now, &out->expires, &own, &chain, &pck, d)))
 		return e;
 	if (!p256_signed(&chain->leaf.key, q->qe_report.raw, q->qe_report_signature))
 		return diag_fail(d, ERR_CRYPTO, "Signature is invalid for qe_report in quote");

@@ -44,7 +44,7 @@ struct dcap_result {
 int dcap_verify(struct arena *a, struct span quote, const struct collateral *c, int64_t now, const struct dcap_options *o,
 		struct dcap_result *out, struct diag *d);
 
-/* The same with collateral from a cache. ERR_IO too. */
+/* The same with collateral from a cache. ERR_IO, ERR_TIMEOUT too: no PCCS gave valid collateral, and none is cached. */
 int dcap_verify_cached(struct arena *a, struct span quote, struct collateral_cache *cc, int64_t now, const struct dcap_options *o,
 		       struct dcap_result *out, struct diag *d);
 

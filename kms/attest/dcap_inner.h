@@ -111,6 +111,10 @@ struct collateral {
 /* Verifies c's chain under the root and CRLs of the collateral; *expires is lowered to the path's. */
 int dcap_chain_verify(const struct collateral *c, const struct cert_chain *chain, int64_t now, int64_t *expires, struct diag *d);
 
+/* dcap_verify with a PCK chain (PEM) in place of the quote's; empty: the collateral's or the quote's. */
+int dcap_verify_chain(struct arena *a, struct span quote, const struct collateral *c, struct span pck_chain, int64_t now,
+		      const struct dcap_options *o, struct dcap_result *out, struct diag *d);
+
 /* 2.4 step 9: QE report against the QE identity; the verdict of the matching level. */
 int dcap_qe_check(const struct qe_identity *id, const struct sgx_report *qe, const struct tcb_verdict **out, struct diag *d);
 /* Steps 11 and 12. module may come out NULL. */
