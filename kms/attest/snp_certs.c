@@ -80,7 +80,9 @@ int snp_certs_unpack(struct arena *a, const struct span *certs, size_t n, struct
 	} else {
 		e = diag_fail(d, ERR_INPUT, "SEV-SNP evidence has %zu certificates, not 0, 1 or 2", n);
 	}
-	if (e || (e = snp_cert_der(a, *ask, ask, d)))
+	if (e)
+		return e;
+	if ((e = snp_cert_der(a, *ask, ask, d)))
 		return diag_wrap(d, e, "SEV-SNP ASK");
 	if ((e = snp_cert_der(a, *vcek, vcek, d)))
 		return diag_wrap(d, e, "SEV-SNP VCEK");
