@@ -6,6 +6,8 @@
 #include "kms/attest/snp.h"
 #include "kms/attest/snp_inner.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static uint8_t block[1 << 20];
