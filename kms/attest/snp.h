@@ -61,6 +61,9 @@ void mr_config_v3_hash(struct span text, uint8_t out[32]);
  * mr_aggregated, tcb_status. For previews, and a step of snp_verify. ERR_INPUT (the document), ERR_LIMIT. */
 int snp_describe(struct arena *a, struct span mr_config, struct snp_result *out, struct diag *d);
 
+/* What a report and a document say, with nothing verified: no certificate, no signature, no rule, no HOST_DATA. For previews only. */
+int snp_preview(struct arena *a, struct span report, struct span mr_config, struct snp_result *out, struct diag *d);
+
 /* Verifies a report: certificate chain to ctx->anchors' ARK of the product, signature, launch policy, configuration document.
  * certs: the container's entries; n = 0 fetches from AMD's KDS through ctx->snp_kds and ctx->fetcher, 1 is a kernel certificate table,
  * 2 are ASK and VCEK (DER or PEM). The caller compares out->report.report_data with what it expects. out borrows from report and a.

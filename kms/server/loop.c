@@ -99,7 +99,7 @@ static void accept_some(struct loop *l)
 	for (int i = 0; i < ACCEPTS && l->accepting; i++) {
 		struct sockaddr_storage from = {0};
 		socklen_t len = sizeof from;
-		bool room = l->open < l->conns_max || make_room(l);
+		bool full = l->open == l->conns_max, room = !full || !link_alone(&l->phases[PHASE_IDLE]);
 		int fd = room ? accept4(l->server->listen_fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC) : -1;
 		if (fd < 0 && room && (errno == EAGAIN || errno == ECONNABORTED || errno == EINTR))
 			return;
@@ -111,6 +111,8 @@ static void accept_some(struct loop *l)
 			l->retry_accept = l->now + RETRY_US;
 			return;
 		}
+		if (full)
+			make_room(l);
 		struct conn *c = conn_open(l, fd, &from);
 		if (c)
 			conn_run(c);
@@ -139,6 +141,9 @@ static void expire(struct loop *l)
 			if (l->now - c->since < limit)
 				break;
 			metric_add(&server_series.timeouts[p], 1);
+			/* What the peer did not take in time, the kernel shall not keep for it either. */
+			if (p == PHASE_WRITE)
+				setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &(struct linger){1, 0}, sizeof(struct linger));
 			conn_close(c);
 		}
 	}
