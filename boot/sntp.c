@@ -44,6 +44,8 @@ int sntp_read(struct span answer, const uint8_t nonce[8], int64_t sent, int64_t 
 		return diag_fail(d, ERR_INPUT, "NTP: the server does not know the time");
 	if (received < sent || received - sent > DELAY_MAX_US)
 		return diag_fail(d, ERR_LIMIT, "NTP: the answer took too long");
+	if (left - arrived > received - sent)
+		return diag_fail(d, ERR_INPUT, "NTP: the server kept the question for longer than we waited");
 	*offset = (arrived - sent + (left - received)) / 2;
 	return 0;
 }
