@@ -18,6 +18,7 @@ static const struct {
 	int (*run)(int argc, char **argv);
 	const char *summary;
 } verbs[] = {
+	{"verify-evidence", verb_verify_evidence, "show what evidence proves, or the step that refused it"},
 	{"--version", verb_version, "print the version"},
 };
 

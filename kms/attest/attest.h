@@ -122,6 +122,7 @@ void report_data(const char *tag, struct span content, uint8_t out[64]);
 struct boot_info {
 	enum variant variant;
 	uint8_t mr_aggregated[32], mr_system[32], device_id[32], mr_key_provider[32];
+	bool mr_config_tail; /* mr_config_id, mr_owner and mr_owner_config are in mr_aggregated (dstack-tdx) */
 	struct span os_image_hash, app_id, compose_hash, instance_id, key_provider_info;
 	struct span ppid; /* raw device id */
 	struct span tcb_status;

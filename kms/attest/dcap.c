@@ -162,23 +162,28 @@ static int check_quote_signature(const struct quote *q, struct diag *d)
 	return 0;
 }
 
+static int add_advisories(struct arena *a, const struct tcb_verdict *v, struct span *list, size_t *n, struct diag *d)
+{
+	for (size_t i = 0; i < v->advisory_count; i++) {
+		bool known = false;
+		for (size_t k = 0; k < *n && !known; k++)
+			known = span_eq(list[k], v->advisory[i]);
+		if (known)
+			continue;
+		struct span copy = arena_dup(a, v->advisory[i]);
+		if (*n == ADVISORIES_MAX || !copy.p)
+			return diag_fail(d, ERR_LIMIT, "too many advisories");
+		list[(*n)++] = copy;
+	}
+	return 0;
+}
+
 /* Step 13. */
 static int merge(struct arena *a, struct dcap_result *out, const struct tcb_verdict *v, enum tcb_status *status, struct diag *d)
 {
 	if (v->status > *status)
 		*status = v->status;
-	for (size_t i = 0; i < v->advisory_count; i++) {
-		bool known = false;
-		for (size_t k = 0; k < out->advisory_count && !known; k++)
-			known = span_eq(out->advisories[k], v->advisory[i]);
-		if (known)
-			continue;
-		struct span copy = arena_dup(a, v->advisory[i]);
-		if (out->advisory_count == ADVISORIES_MAX || !copy.p)
-			return diag_fail(d, ERR_LIMIT, "too many advisories");
-		out->advisories[out->advisory_count++] = copy;
-	}
-	return 0;
+	return add_advisories(a, v, out->advisories, &out->advisory_count, d);
 }
 
 static int judge(struct arena *a, const struct collateral *c, const struct pck_info *pck, const struct tcb_verdict *qe, bool january,
@@ -188,8 +193,10 @@ static int judge(struct arena *a, const struct collateral *c, const struct pck_i
 	int e = dcap_platform_check(&c->tcb, &out->quote, pck, january, &platform, &module, d);
 	if (e)
 		return e;
-	if ((e = merge(a, out, platform, &out->platform_status, d)) || (module && (e = merge(a, out, module, &out->platform_status, d))) ||
-	    (e = merge(a, out, qe, &out->qe_status, d)))
+	if ((e = merge(a, out, platform, &out->platform_status, d)) || (module && (e = merge(a, out, module, &out->platform_status, d))))
+		return e;
+	out->platform_advisory_count = out->advisory_count;
+	if ((e = merge(a, out, qe, &out->qe_status, d)) || (e = add_advisories(a, qe, out->qe_advisories, &out->qe_advisory_count, d)))
 		return e;
 	out->status = out->platform_status > out->qe_status ? out->platform_status : out->qe_status;
 	if (out->status == TCB_REVOKED)

@@ -34,6 +34,9 @@ struct dcap_result {
 	enum tcb_status qe_status;
 	struct span advisories[ADVISORIES_MAX]; /* platform, module, QE; no repeats */
 	size_t advisory_count;
+	size_t platform_advisory_count;            /* how many of them, from the front, are the platform's and the module's */
+	struct span qe_advisories[ADVISORIES_MAX]; /* the QE's own, those that the platform has too included */
+	size_t qe_advisory_count;
 	struct span ppid;  /* 16 */
 	struct span fmspc; /* 6 */
 	int64_t expires;   /* first second at which the verdict may no longer hold */

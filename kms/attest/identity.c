@@ -36,10 +36,10 @@ static void hash_parts(const struct span *parts, size_t n, uint8_t out[32])
 static void derive_tdx(const struct measured *m, struct span r3, struct boot_info *b)
 {
 	HASH_PARTS(b->mr_system, m->mr_td, m->rtmr[0], m->rtmr[1], m->rtmr[2], SPAN_ARR(b->mr_key_provider));
-	bool tail = !all_zero(m->mr_config_id) || !all_zero(m->mr_owner) || !all_zero(m->mr_owner_config);
+	b->mr_config_tail = !all_zero(m->mr_config_id) || !all_zero(m->mr_owner) || !all_zero(m->mr_owner_config);
 	static const struct span none = {NULL, 0};
-	HASH_PARTS(b->mr_aggregated, m->mr_td, m->rtmr[0], m->rtmr[1], m->rtmr[2], r3, tail ? m->mr_config_id : none,
-		   tail ? m->mr_owner : none, tail ? m->mr_owner_config : none);
+	HASH_PARTS(b->mr_aggregated, m->mr_td, m->rtmr[0], m->rtmr[1], m->rtmr[2], r3, b->mr_config_tail ? m->mr_config_id : none,
+		   b->mr_config_tail ? m->mr_owner : none, b->mr_config_tail ? m->mr_owner_config : none);
 }
 
 static void derive_gcp(const struct measured *m, struct span p14, struct boot_info *b)

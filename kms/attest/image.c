@@ -109,6 +109,21 @@ static int check_nitro_tpm(struct arena *a, const struct verified *v, const stru
 	return span_eq(want, SPAN_ARR(digest)) ? 0 : differ(a, "boot PCR digest", "actual", want, SPAN_ARR(digest), d);
 }
 
+bool image_check_applies(enum image_form form, enum variant v, const struct vm_config *cfg)
+{
+	switch (v) {
+	case VARIANT_GCP_TDX:
+	case VARIANT_NITRO:
+		return true;
+	case VARIANT_NITRO_TPM:
+	case VARIANT_SEV_SNP:
+		return form != IMAGE_JANUARY;
+	case VARIANT_TDX:
+		return form != IMAGE_JANUARY && cfg->lite;
+	}
+	return false;
+}
+
 int image_check_as(const struct attest_ctx *ctx, enum image_form form, struct arena *a, const struct verified *v, struct span vm_config,
 		   struct diag *d)
 {
@@ -117,8 +132,9 @@ int image_check_as(const struct attest_ctx *ctx, enum image_form form, struct ar
 	int e = vm_config_parse(a, text, v->preview, &cfg, d);
 	if (e)
 		return e;
-	if (form == IMAGE_JANUARY && (v->variant == VARIANT_SEV_SNP || v->variant == VARIANT_NITRO_TPM))
-		return diag_fail(d, ERR_UNSUPPORTED, "January does not know %s", variant_name(v->variant));
+	if (!image_check_applies(form, v->variant, &cfg))
+		return diag_fail(d, ERR_UNSUPPORTED, "images of %s cannot be checked: %s", variant_name(v->variant),
+				 v->variant == VARIANT_TDX ? "legacy dstack-tdx takes QEMU's ACPI tables" : "January does not know it");
 	switch (v->variant) {
 	case VARIANT_GCP_TDX:
 		return check_gcp(ctx, form, a, v, &cfg, d);
@@ -129,11 +145,9 @@ int image_check_as(const struct attest_ctx *ctx, enum image_form form, struct ar
 	case VARIANT_SEV_SNP:
 		return snp_image_check(a, &v->evidence->measured.snp->report, text, d);
 	case VARIANT_TDX:
-		break;
-	}
-	if (cfg.lite && form != IMAGE_JANUARY)
 		return image_check_lite(a, v, &cfg, d);
-	return diag_fail(d, ERR_UNSUPPORTED, "images of legacy dstack-tdx cannot be checked: that takes QEMU's ACPI tables");
+	}
+	return diag_fail(d, ERR_INTERNAL, "unknown variant");
 }
 
 int image_check(const struct attest_ctx *ctx, struct arena *a, const struct verified *v, struct span vm_config, struct diag *d)

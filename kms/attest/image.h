@@ -15,8 +15,11 @@ enum image_form {
 int image_check_as(const struct attest_ctx *ctx, enum image_form form, struct arena *a, const struct verified *v, struct span vm_config,
 		   struct diag *d);
 
-/* TDX lite (7.5.5): recomputes MRTD and RTMR 0 to 2 from the measurement document and compares them. */
 struct vm_config;
+/* true if that release has a check for such evidence: January knows no SEV-SNP and NitroTPM, nobody here can check legacy dstack-tdx */
+bool image_check_applies(enum image_form form, enum variant v, const struct vm_config *cfg);
+
+/* TDX lite (7.5.5): recomputes MRTD and RTMR 0 to 2 from the measurement document and compares them. */
 int image_check_lite(struct arena *a, const struct verified *v, const struct vm_config *cfg, struct diag *d);
 
 #endif

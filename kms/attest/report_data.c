@@ -32,7 +32,7 @@ int report_data_hashed(struct span tag, struct span content, struct span hash, u
 	memset(out, 0, 64);
 	if (span_is(hash, "raw")) {
 		if (content.n != 64)
-			return diag_fail(d, ERR_INPUT, "raw report data must have 64 bytes, not %zu", content.n);
+			return diag_fail(d, ERR_INPUT, "raw content must be exactly 64 bytes, not %zu", content.n);
 		memcpy(out, content.p, 64);
 		return 0;
 	}
@@ -45,7 +45,7 @@ int report_data_hashed(struct span tag, struct span content, struct span hash, u
 			keccak(hashes[i].bits, hashes[i].padding, parts, 3, out);
 		return 0;
 	}
-	return diag_fail(d, ERR_INPUT, "unknown hash algorithm: %.*s", SPAN_FMT(hash));
+	return diag_fail(d, ERR_INPUT, "unknown hash: %.*s", SPAN_FMT(hash));
 }
 
 void report_data(const char *tag, struct span content, uint8_t out[64])

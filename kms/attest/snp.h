@@ -57,10 +57,6 @@ int mr_config_v3_parse(struct arena *a, struct span text, struct mr_config_v3 *o
 /* SHA-256("dstack-mr-config-v3:" || 0x00 || text), what HOST_DATA holds. */
 void mr_config_v3_hash(struct span text, uint8_t out[32]);
 
-/* What follows from out->report (set by the caller) and the document without any check: document, key_provider_info, mr_system,
- * mr_aggregated, tcb_status. For previews, and a step of snp_verify. ERR_INPUT (the document), ERR_LIMIT. */
-int snp_describe(struct arena *a, struct span mr_config, struct snp_result *out, struct diag *d);
-
 /* What a report and a document say, with nothing verified: no certificate, no signature, no rule, no HOST_DATA. For previews only. */
 int snp_preview(struct arena *a, struct span report, struct span mr_config, struct snp_result *out, struct diag *d);
 

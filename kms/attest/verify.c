@@ -40,8 +40,7 @@ static int measure_snp(struct arena *a, struct evidence *ev, struct diag *d)
 	if (!s)
 		return no_memory(d);
 	ev->measured.snp = s;
-	int e = snp_report_parse(ev->quote, &s->report, d);
-	return e ? e : snp_describe(a, ev->mr_config, s, d);
+	return snp_preview(a, ev->quote, ev->mr_config, s, d);
 }
 
 int evidence_measure(const struct attest_ctx *ctx, struct arena *a, struct evidence *ev, struct diag *d)

@@ -207,6 +207,12 @@ int cbt_parse(struct arena *a, struct span in, const struct cbt **out, struct di
 	return 0;
 }
 
+size_t cbt_length(struct arena *a, struct span in)
+{
+	struct parse p = {.r = rd_from(in), .a = a};
+	return item(&p, 0) ? in.n - p.r.left : 0;
+}
+
 const struct cbt *cbt_get(const struct cbt *map, const char *key)
 {
 	if (!map || map->type != CBT_MAP)

@@ -27,6 +27,9 @@ struct cbt {
 /* Parses exactly one item. out borrows from in and a. ERR_INPUT ("invalid CBOR: ..."), ERR_LIMIT (arena full). */
 int cbt_parse(struct arena *a, struct span in, const struct cbt **out, struct diag *d);
 
+/* The length of the well-formed item that in begins with; 0 if there is none. */
+size_t cbt_length(struct arena *a, struct span in);
+
 /* The value under a text key or under an integer key (negative keys too) of a map; NULL if absent or if map is NULL or no map. */
 const struct cbt *cbt_get(const struct cbt *map, const char *key);
 const struct cbt *cbt_get_int(const struct cbt *map, int64_t key);
