@@ -93,4 +93,7 @@ int config_check(const struct config *c, struct diag *d);
 /* Reads a file by its name: ".json" as JSON, anything else as TOML, and merges it. ERR_MISSING if there is no such file. */
 int config_read_file(struct config *c, struct arena *a, const char *path, struct diag *d);
 
+/* A whole file of at most 1 MiB. ERR_MISSING if it cannot be opened, ERR_LIMIT. */
+int config_slurp(struct arena *a, const char *path, struct span *out, struct diag *d);
+
 #endif
