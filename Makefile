@@ -49,7 +49,7 @@ $(B)/$(1)/libukms.a: $$(SRC:%.c=$(B)/$(1)/%.o)
 	@rm -f $$@
 	ar rcsD $$@ $$^
 
-LINK_$(1) = $$(CC_$(1)) $$(CFLAGS_$(1)) $$(LDFLAGS_$(1)) -pthread -o $$@ $$(filter %.o,$$^) -Wl,--start-group $(B)/$(1)/libukms.a $$(LIBS:%=$(B)/$(1)/dep/lib%.a) -Wl,--end-group
+LINK_$(1) = $$(CC_$(1)) $$(CFLAGS_$(1)) $$(LDFLAGS_$(1)) -pthread -o $$@ $$(filter %.o,$$^) -Wl,--start-group $(B)/$(1)/libukms.a $$(LIBS:%=$(B)/$(1)/dep/lib%.a) -Wl,--end-group -lcrypt
 
 -include $$(SRC:%.c=$(B)/$(1)/%.d) $$(wildcard $(B)/$(1)/kms/*.d $(B)/$(1)/tests/*/*.d)
 endef
