@@ -88,3 +88,5 @@ lint: ## clang-format, clang-tidy, cppcheck
 
 clean: ## remove what was built here (the cache of inputs stays)
 	rm -rf $(B)
+
+-include image/image.mk

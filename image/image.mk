@@ -1,0 +1,77 @@
+# The image: `make image` (FLAVOUR=prod, the default, or dev). Everything that ships is compiled in the pinned toolchain root.
+#
+#   build/image/<flavour>/   the release (image/release.h) and its archive, with init, kernel.config and initramfs.cpio for auditors
+#
+# dev carries test anchors in its measured initramfs: FLAVOUR_DIR is a directory with flavour.json and anchors/*.der.
+
+FLAVOUR     ?= prod
+FLAVOUR_DIR ?=
+UKMS_CACHE  ?= $(HOME)/.cache/ukms
+IMAGE       := $(B)/image/$(FLAVOUR)
+IMAGE_NAME  := $(if $(filter prod,$(FLAVOUR)),ukms,ukms-$(FLAVOUR))
+export UKMS_CACHE
+
+.PHONY: image repro
+
+# --- the program: the sources of every other build, by musl-gcc, in the root ---------------------------------------------------------
+# This part of the file is read by the make that runs inside the root, where B is /work/out and the headers are in /work/headers.
+
+CC_musl      := musl-gcc
+CFLAGS_musl  := -O2 -fstack-protector-strong -fPIE -fcf-protection=full -ffunction-sections -fdata-sections -idirafter /work/headers/include
+LDFLAGS_musl := -static-pie -s -Wl,--gc-sections,--build-id=none,-z,relro,-z,now,-z,noexecstack
+$(eval $(call build,musl))
+
+$(B)/musl/init: $(B)/musl/kms/main.o $(B)/musl/libukms.a
+	$(LINK_musl)
+
+# --- outside -------------------------------------------------------------------------------------------------------------------------
+
+# Objects are kept for as long as the rules and the toolchain stay the same.
+PROGRAM_KEY  = $(shell cat Makefile image/image.mk reproducible/lock.txt reproducible/in-root reproducible/build-deps VERSION | sha256sum | cut -c1-16)
+PROGRAM_DIR  = $(B)/image/program.$(PROGRAM_KEY)
+
+# Always asked, since the make inside knows the sources; it does nothing when nothing changed.
+$(B)/image/init: FORCE
+	@mkdir -p $(PROGRAM_DIR) $(UKMS_CACHE)/deps $(UKMS_CACHE)/in
+	@reproducible/fetch $$(awk '!/^(#|root\/|linux )/ {print $$1}' reproducible/lock.txt) >/dev/null
+	@reproducible/kernel headers $(PROGRAM_DIR)/headers
+	@UKMS_ENV=UKMS_CACHE=/work/cache reproducible/in-root -r .:/work/ukms -w $(PROGRAM_DIR):/work/out -r $(PROGRAM_DIR)/headers:/work/headers \
+		-w $(UKMS_CACHE)/deps:/work/cache/deps -r $(UKMS_CACHE)/in:/work/cache/in -- make -s -C /work/ukms -j2 B=/work/out /work/out/musl/init
+	@cmp -s $(PROGRAM_DIR)/musl/init $@ || cp $(PROGRAM_DIR)/musl/init $@
+FORCE:
+
+# What the kernel's own archiver puts into the initramfs: PID 1, its mount points, a console for it to speak on, and dev's anchors.
+$(IMAGE)/in/initramfs.list: $(B)/image/init FORCE
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@cp $(B)/image/init $(@D)/init
+	@{ for d in dev proc sys run tmp; do echo "dir /$$d 755 0 0"; done; \
+	   echo 'nod /dev/console 600 0 0 c 5 1'; echo 'file /init /work/in/init 755 0 0'; } > $@
+	@if [ $(FLAVOUR) != prod ]; then \
+		[ -n "$(FLAVOUR_DIR)" ] || { echo "make: FLAVOUR=$(FLAVOUR) needs FLAVOUR_DIR, a directory with flavour.json and anchors/" >&2; exit 1; }; \
+		(cd "$(FLAVOUR_DIR)" && find . -type d | LC_ALL=C sort) | sed 's,^\.,dir /flavour,; s,$$, 755 0 0,' >> $@; \
+		(cd "$(FLAVOUR_DIR)" && find . -type f | LC_ALL=C sort) | sed -E 's,^\./(.*),file /flavour/\1 /work/in/flavour/\1 644 0 0,' >> $@; \
+		cp -r "$(FLAVOUR_DIR)" $(@D)/flavour; fi
+
+IMAGE_OBJ := $(patsubst %.c,%.o,$(sort $(wildcard image/*.c)))
+IMAGE_LIB := $(filter-out image/main.o,$(IMAGE_OBJ))
+$(B)/host/ukms-image: $(IMAGE_OBJ:%=$(B)/host/%) $(B)/host/libukms.a
+	$(LINK_host)
+$(patsubst tests/unit/%.c,$(B)/asan/%,$(wildcard tests/unit/test_image_*.c)): $(IMAGE_LIB:%=$(B)/asan/%)
+$(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_image_*.c)): $(IMAGE_LIB:%=$(B)/fuzz/%)
+-include $(IMAGE_OBJ:%.o=$(B)/host/%.d)
+
+$(IMAGE)/kernel/bzImage: $(IMAGE)/in/initramfs.list
+	@reproducible/kernel $(FLAVOUR) $(IMAGE)/in $(@D)
+
+RELEASE_FILES := BOOTX64.EFI auth_hash.txt digest.txt disk.raw measurement.gcp.cbor measurements.json metadata.json sha256sum.txt
+
+image: $(IMAGE)/kernel/bzImage $(B)/host/ukms-image ## the measured image (FLAVOUR=prod or dev) in build/image/<flavour>
+	@cp $(IMAGE)/kernel/bzImage $(IMAGE)/BOOTX64.EFI
+	@cp $(IMAGE)/kernel/kernel.config $(IMAGE)/kernel/initramfs.cpio $(IMAGE)/in/init $(IMAGE)/
+	@$(B)/host/ukms-image build --name $(IMAGE_NAME) --version $(VERSION) $(if $(filter dev,$(FLAVOUR)),--dev) \
+		--cmdline "$$(sed -n 's/^CONFIG_CMDLINE="\(.*\)"$$/\1/p' $(IMAGE)/kernel.config)" $(IMAGE)
+	@$(B)/host/ukms-image inspect $(IMAGE)
+	@image/archive $(IMAGE) $(IMAGE_NAME)-$(VERSION) $(RELEASE_FILES)
+
+repro: ## two builds of the image from different places, compared (slow: four kernel builds)
+	@tests/repro/run
