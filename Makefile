@@ -73,9 +73,9 @@ $(FUZZ:%=$(B)/fuzz/%): $(B)/fuzz/%: $(B)/fuzz/tests/fuzz/%.o $(B)/fuzz/libukms.a
 	$(LINK_fuzz)
 
 # Programs that tests and benches run beside the product.
-$(B)/%/helpers/server: $(B)/%/tests/helpers/server.o $(B)/%/libukms.a
+$(B)/host/helpers/%: $(B)/host/tests/helpers/%.o $(B)/host/libukms.a
 	@mkdir -p $(@D)
-	$(LINK_$*)
+	$(LINK_host)
 
 unit: $(UNIT:%=$(B)/asan/%) $(B)/asan/ukms ## unit tests under ASan and UBSan (one: make unit UNIT=test_json)
 	@tests/run-unit $(UNIT:%=$(B)/asan/%)

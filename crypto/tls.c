@@ -1,5 +1,6 @@
 #include "crypto/tls.h"
 
+#include <pthread.h>
 #include <stdio.h>
 
 #include "base/wipe.h"
@@ -29,6 +30,32 @@ static uint32_t verify_ecdsa(const br_ec_impl *impl, const void *hash, size_t ha
 	return ecdsa_verify_der(c, SPAN(pk->q, pk->qlen), SPAN(hash, hash_len), SPAN(sig, sig_len)) ? 1 : 0;
 }
 
+/* What this CPU has: AES-NI, PCLMULQDQ, SSE2, else constant-time code. Asked once, since CPUID leaves a virtual machine and costs more than
+ * all of a handshake's hashing. */
+static struct {
+	const br_block_ctr_class *aes;
+	br_ghash ghash;
+	br_chacha20_run chacha20;
+	br_poly1305_run poly1305;
+} aead;
+static pthread_once_t aead_once = PTHREAD_ONCE_INIT;
+
+static void aead_choose(void)
+{
+	aead.aes = br_aes_x86ni_ctr_get_vtable();
+	if (!aead.aes)
+		aead.aes = &br_aes_ct64_ctr_vtable;
+	aead.ghash = br_ghash_pclmul_get();
+	if (!aead.ghash)
+		aead.ghash = br_ghash_ctmul64;
+	aead.chacha20 = br_chacha20_sse2_get();
+	if (!aead.chacha20)
+		aead.chacha20 = br_chacha20_ct_run;
+	aead.poly1305 = br_poly1305_ctmulq_get();
+	if (!aead.poly1305)
+		aead.poly1305 = br_poly1305_ctmul_run;
+}
+
 void tls_profile(br_ssl_engine_context *eng, enum tls_side side)
 {
 	static const char *const alpn[] = {"http/1.1"};
@@ -46,9 +73,13 @@ void tls_profile(br_ssl_engine_context *eng, enum tls_side side)
 	br_ssl_engine_set_prf_sha256(eng, br_tls12_sha256_prf);
 	br_ssl_engine_set_prf_sha384(eng, br_tls12_sha384_prf);
 
-	/* AES-NI, PCLMULQDQ and SSE2 if the CPU has them, else constant-time code. */
-	br_ssl_engine_set_default_aes_gcm(eng);
-	br_ssl_engine_set_default_chapol(eng);
+	pthread_once(&aead_once, aead_choose);
+	br_ssl_engine_set_aes_ctr(eng, aead.aes);
+	br_ssl_engine_set_ghash(eng, aead.ghash);
+	br_ssl_engine_set_gcm(eng, &br_sslrec_in_gcm_vtable, &br_sslrec_out_gcm_vtable);
+	br_ssl_engine_set_chacha20(eng, aead.chacha20);
+	br_ssl_engine_set_poly1305(eng, aead.poly1305);
+	br_ssl_engine_set_chapol(eng, &br_sslrec_in_chapol_vtable, &br_sslrec_out_chapol_vtable);
 
 	br_ssl_engine_set_protocol_names(eng, (const char **)(uintptr_t)alpn, 1);
 	br_ssl_engine_add_flags(eng, BR_OPT_NO_RENEGOTIATION);
@@ -59,6 +90,8 @@ void tls_seed(br_ssl_engine_context *eng)
 	uint8_t seed[32];
 	random_bytes(seed, sizeof seed);
 	br_ssl_engine_inject_entropy(eng, seed, sizeof seed);
+	/* Nothing of BearSSL's own choosing on top: it would ask CPUID, RDRAND and the kernel again. */
+	eng->rng_os_rand_done = 1;
 	wipe(seed, sizeof seed);
 }
 

@@ -1,116 +1,10 @@
 #include "kms/client/http_client.h"
 
-#include <llhttp.h>
-
 #include "base/wr.h"
+#include "kms/client/answer.h"
 #include "kms/client/link.h"
 
-enum { REQUEST_HEAD_MAX = 16384, HEADERS_MAX = 65536, BODY_DEFAULT = 16 * 1024 * 1024, CHUNK = 16384 };
-
-/* An answer while it arrives. Its bytes gather in mappings of their own, whose untouched pages cost nothing; what is complete is copied to
- * the caller's arena. */
-struct answer {
-	llhttp_t ll;
-	struct arena mem;
-	struct wr headers, body;
-	bool head_request, done, too_large, until_eof;
-	int status;
-};
-
-static struct answer *self(llhttp_t *ll)
-{
-	return ll->data;
-}
-
-static int on_message_begin(llhttp_t *ll)
-{
-	self(ll)->headers.len = self(ll)->body.len = 0;
-	return 0;
-}
-
-static int on_header(llhttp_t *ll, const char *at, size_t n)
-{
-	wr_bytes(&self(ll)->headers, at, n);
-	return wr_ok(&self(ll)->headers) ? 0 : HPE_USER;
-}
-
-static int on_field_end(llhttp_t *ll)
-{
-	return on_header(ll, ": ", 2);
-}
-
-static int on_value_end(llhttp_t *ll)
-{
-	return on_header(ll, "\r\n", 2);
-}
-
-static int on_headers_complete(llhttp_t *ll)
-{
-	struct answer *w = self(ll);
-	w->status = ll->status_code;
-	w->until_eof = llhttp_message_needs_eof(ll);
-	ll->upgrade = 0;
-	return w->head_request ? 1 : 0;
-}
-
-static int on_body(llhttp_t *ll, const char *at, size_t n)
-{
-	struct answer *w = self(ll);
-	wr_bytes(&w->body, at, n);
-	w->too_large = !wr_ok(&w->body);
-	return w->too_large ? HPE_USER : 0;
-}
-
-static int on_message_complete(llhttp_t *ll)
-{
-	struct answer *w = self(ll);
-	if (w->status < 200)
-		return 0; /* an interim answer: the real one follows */
-	w->done = true;
-	return HPE_PAUSED;
-}
-
-static const llhttp_settings_t settings = {
-	.on_message_begin = on_message_begin,
-	.on_header_field = on_header,
-	.on_header_value = on_header,
-	.on_header_field_complete = on_field_end,
-	.on_header_value_complete = on_value_end,
-	.on_headers_complete = on_headers_complete,
-	.on_body = on_body,
-	.on_message_complete = on_message_complete,
-};
-
-static int answer_open(struct answer *w, size_t body_max, bool head_request)
-{
-	*w = (struct answer){.head_request = head_request};
-	if (arena_open(&w->mem, HEADERS_MAX + body_max) != 0)
-		return ERR_LIMIT;
-	w->headers = wr_to(w->mem.p, HEADERS_MAX);
-	w->body = wr_to(w->mem.p + HEADERS_MAX, body_max);
-	llhttp_init(&w->ll, HTTP_RESPONSE, &settings);
-	w->ll.data = w;
-	return 0;
-}
-
-static void answer_close(struct answer *w)
-{
-	w->mem.used = w->body.len > 0 ? HEADERS_MAX + w->body.len : w->headers.len;
-	arena_close(&w->mem);
-}
-
-static int answer_feed(struct answer *w, const char *p, size_t n, struct diag *d)
-{
-	llhttp_errno_t e = n > 0 ? llhttp_execute(&w->ll, p, n) : llhttp_finish(&w->ll);
-	if (w->too_large)
-		return diag_fail(d, ERR_LIMIT, "response body above %zu bytes", w->body.cap);
-	if (w->done)
-		return 0;
-	if (e != HPE_OK)
-		return diag_fail(d, ERR_INPUT, "invalid HTTP response: %s",
-				 llhttp_get_error_reason(&w->ll) ? llhttp_get_error_reason(&w->ll) : "malformed");
-	return n > 0 ? 0 : diag_fail(d, ERR_IO, "connection closed before message completed");
-}
+enum { REQUEST_HEAD_MAX = 16384, BODY_DEFAULT = 16 * 1024 * 1024, CHUNK = 16384 };
 
 static int request_head(struct wr *w, const struct http_fetch *f, const struct url *u, const char *method, struct span body,
 			bool same_origin)
@@ -132,7 +26,7 @@ static int request_head(struct wr *w, const struct http_fetch *f, const struct u
 	return wr_ok(w) ? 0 : ERR_LIMIT;
 }
 
-static int transfer(struct link_to *l, struct span head, struct span body, struct answer *w, struct diag *d)
+static int transfer(struct link_to *l, struct span head, struct span body, struct http_answer *w, struct diag *d)
 {
 	int e = link_send(l, head, d);
 	if (!e)
@@ -142,12 +36,12 @@ static int transfer(struct link_to *l, struct span head, struct span body, struc
 		size_t got;
 		e = link_receive(l, chunk, sizeof chunk, &got, d);
 		if (!e)
-			e = answer_feed(w, (const char *)chunk, got, d);
+			e = http_answer_feed(w, SPAN(chunk, got), d);
 	}
 	return e;
 }
 
-static int hand_out(struct arena *a, const struct answer *w, const struct link_to *l, struct http_reply *out, struct diag *d)
+static int hand_out(struct arena *a, const struct http_answer *w, const struct link_to *l, struct http_reply *out, struct diag *d)
 {
 	*out = (struct http_reply){.status = w->status, .reason = http_reason(w->status)};
 	out->headers = arena_dup(a, wr_span(&w->headers));
@@ -166,12 +60,12 @@ static int exchange(struct arena *a, const struct http_fetch *f, const struct ur
 		    bool same_origin, int64_t deadline, struct http_reply *out, struct diag *d)
 {
 	struct link_to l = {.fd = -1, .deadline = deadline, .arena = a, .how = f, .url = u};
-	struct answer w = {0};
+	struct http_answer w = {0};
 	uint8_t *head_bytes = arena_alloc(a, REQUEST_HEAD_MAX);
 	struct wr head = wr_to(head_bytes, head_bytes ? REQUEST_HEAD_MAX : 0);
 	if (request_head(&head, f, u, method, body, same_origin) != 0)
 		return diag_fail(d, ERR_LIMIT, "request head too large");
-	if (answer_open(&w, f->body_max ? f->body_max : BODY_DEFAULT, strcmp(method, "HEAD") == 0) != 0)
+	if (http_answer_open(&w, f->body_max ? f->body_max : BODY_DEFAULT, strcmp(method, "HEAD") == 0) != 0)
 		return diag_fail(d, ERR_LIMIT, "no memory for the response");
 	int64_t connect = f->connect_ms ? clock_ms() + f->connect_ms : deadline;
 	int e = link_dial(&l, connect < deadline ? connect : deadline, d);
@@ -188,7 +82,7 @@ static int exchange(struct arena *a, const struct http_fetch *f, const struct ur
 	}
 	if (!e)
 		e = hand_out(a, &w, &l, out, d);
-	answer_close(&w);
+	http_answer_close(&w);
 	link_close(&l);
 	return e;
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/wipe.h"
+#include "crypto/sign.h"
 
 static int socket_send(struct link_to *l, const uint8_t *p, size_t n, size_t *sent, struct diag *d)
 {
@@ -72,7 +73,7 @@ static void prepare(struct link_to *l)
 			t->chain[i] = (br_x509_certificate){(unsigned char *)(uintptr_t)id->chain[i].p, id->chain[i].n};
 		t->key = (br_ec_private_key){BR_EC_secp256r1, (unsigned char *)(uintptr_t)id->key, sizeof id->key};
 		br_ssl_client_set_single_ec(&t->cc, t->chain, n, &t->key, BR_KEYTYPE_SIGN, BR_KEYTYPE_EC, br_ssl_engine_get_ec(&t->cc.eng),
-					    br_ecdsa_i31_sign_asn1);
+					    ecdsa_sign_der);
 	}
 	tls_seed(&t->cc.eng);
 	br_ssl_engine_set_buffers_bidi(&t->cc.eng, t->in, sizeof t->in, t->out, sizeof t->out);

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/wipe.h"
+#include "crypto/sign.h"
 #include "kms/server/client_cert.h"
 #include "kms/server/conn.h"
 
@@ -40,7 +41,7 @@ void wire_start(struct conn *c)
 	tls_profile(&cc->eng, TLS_SERVER);
 	br_ssl_engine_add_flags(&cc->eng, BR_OPT_ENFORCE_SERVER_PREFERENCES | BR_OPT_TOLERATE_NO_CLIENT_AUTH);
 	br_ssl_server_set_single_ec(cc, s->chain, s->chain_len, &s->key, BR_KEYTYPE_SIGN, BR_KEYTYPE_EC, br_ssl_engine_get_ec(&cc->eng),
-				    br_ecdsa_i31_sign_asn1);
+				    ecdsa_sign_der);
 	struct tls_peer *p = &c->slot->peer;
 	*p = (struct tls_peer){.room = cert_room, .judge = cert_judge, .self = c, .leaf_only = true, .ec_only = true};
 	tls_peer_start(p);
