@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/wipe.h"
+#include "base/wr.h"
 #include "boot/clock.h"
 #include "boot/console.h"
 #include "boot/entropy.h"
@@ -221,10 +222,30 @@ static int step_clock(struct diag *d)
 	return 0;
 }
 
-static int (*const steps[])(struct diag *) = {
-	step_ground, step_flavour,    step_entropy,  step_network, step_first_event, step_inputs,
-	step_config, step_self_check, step_identity, step_keys,    step_registers,   step_clock,
+static const struct {
+	const char *name;
+	int (*run)(struct diag *d);
+} steps[] = {
+	{"ground", step_ground},           {"flavour", step_flavour}, {"entropy", step_entropy},     {"network", step_network},
+	{"first-event", step_first_event}, {"inputs", step_inputs},   {"config", step_config},       {"self-check", step_self_check},
+	{"identity", step_identity},       {"keys", step_keys},       {"registers", step_registers}, {"clock", step_clock},
 };
+
+/* Runs the steps; how long each took is one line on the console. */
+static int prepare(struct diag *d)
+{
+	char text[512];
+	struct wr w = wr_to(text, sizeof text - 1);
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+		int64_t from = uptime_ms();
+		int e = steps[i].run(d);
+		if (e)
+			return e;
+		wr_fmt(&w, " %s=%lld", steps[i].name, (long long)(uptime_ms() - from));
+	}
+	console_line("steps_ms%.*s", SPAN_FMT(wr_span(&w)));
+	return 0;
+}
 
 /* --- while the service runs
  * --------------------------------------------------------------------------------------------------------------- */
@@ -300,9 +321,8 @@ void boot_main(void)
 	struct diag d = {0};
 	m.started_ms = uptime_ms();
 	signal(SIGPIPE, SIG_IGN);
-	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
-		if (steps[i](&d))
-			power_failed(d.text);
+	if (prepare(&d))
+		power_failed(d.text);
 	serve(&d);
 	/* a service that never became ready would fail again after a restart; one that did may well recover by it */
 	if (!atomic_load(&m.ready))
