@@ -24,7 +24,6 @@
 #include "drivers/file.h"
 #include "drivers/tcg_log.h"
 #include "kms/attest/attester_device.h"
-#include "kms/attest/rules.h"
 #include "kms/keys/sealed_store.h"
 #include "kms/service.h"
 
@@ -136,6 +135,15 @@ static int step_inputs(struct diag *d)
 	return e ? e : manifest_read(&m.arena, &files, &m.manifest, d);
 }
 
+static enum log_level level_of(const char *name)
+{
+	static const char *const names[] = {[LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"};
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (strcmp(name, names[i]) == 0)
+			return (enum log_level)i;
+	return strcmp(name, "trace") == 0 ? LOG_DEBUG : LOG_INFO;
+}
+
 static int step_config(struct diag *d)
 {
 	struct config *c = &m.config;
@@ -147,6 +155,8 @@ static int step_config(struct diag *d)
 		e = config_merge_user(c, &m.arena, m.manifest.user_config, d);
 	if (!e)
 		e = config_check(c, d);
+	if (!e)
+		log_set_level(level_of(c->log_level));
 	return e;
 }
 
@@ -305,11 +315,6 @@ static int serve(struct diag *d)
 				     .attest = {.anchors = m.flavour.anchors, .gcp = m.flavour.gcp},
 				     .measured = true,
 				     .on_phase = on_phase};
-	m.service.attest.rules.generation = m.config.strict ? GEN_STRICT : GEN_COMPAT;
-	for (size_t i = 0; i < m.config.relax.count; i++)
-		if (!attest_rule_relax(&m.service.attest.rules, SPAN_STR(m.config.relax.text[i])))
-			return diag_fail(d, ERR_CONFIG, "app-compose.json: ukms: core.attestation.relax: no rule is named %s",
-					 m.config.relax.text[i]);
 	if (pthread_create(&thread, NULL, keep_time, NULL) != 0)
 		return diag_fail(d, ERR_LIMIT, "no thread for the clock");
 	pthread_detach(thread);
