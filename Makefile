@@ -26,7 +26,9 @@ SRC  := $(filter-out kms/main.c,$(sort $(wildcard base/*.c crypto/*.c crypto/*/*
 LIBS := bearssl s2n secp256k1 tss2 cbor llhttp
 
 .DEFAULT_GOAL := all
-.PHONY: all help test unit fuzz fuzz-ci bench lint clean e2e
+.PHONY: all help image-dev image-prod run run-process test unit e2e fuzz bench lint clean
+PORT    ?= 12001
+MEMORY  ?= 512
 
 all: $(B)/host/ukms ## the ukms program for this machine
 
@@ -82,6 +84,25 @@ unit: $(UNIT:%=$(B)/asan/%) $(B)/asan/ukms ## unit tests under ASan and UBSan (o
 
 fuzz: $(FUZZ:%=$(B)/fuzz/%) ## every fuzz target for SECONDS (default 20) each
 	@tests/run-fuzz $(SECONDS) $(FUZZ:%=$(B)/fuzz/%)
+
+# Each asks make itself for its image, which is cheap when nothing changed.
+image-dev image-prod: image-%:
+	@$(MAKE) -s image FLAVOUR=$*
+
+run: image-dev ## boot the dev image in QEMU and fetch an app key from it (PORT=12001 MEMORY=512)
+	@$(PYTHON) tests/dev/run.py image --port $(PORT) --memory $(MEMORY)
+
+run-process: $(B)/host/ukms ## the same service as a plain process, in seconds (PORT=12001)
+	@$(PYTHON) tests/dev/run.py process --port $(PORT)
+
+e2e: $(B)/host/ukms image-dev image-prod ## end-to-end tests (one: make e2e E2E="-k name")
+	@$(PYTHON) -m pytest -q -p no:cacheprovider tests/e2e $(E2E)
+
+test: ## everything that must hold: lint, unit, fuzz (short), reproducibility, end-to-end
+	@tests/run-all
+
+bench: $(B)/host/ukms image-dev image-prod ## sizes, times, throughput as ratios to peers; JSON in build/bench
+	@tests/bench/run
 
 lint: ## clang-format, clang-tidy, cppcheck
 	@tests/lint

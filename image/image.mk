@@ -2,10 +2,11 @@
 #
 #   build/image/<flavour>/   the release (image/release.h) and its archive, with init, kernel.config and initramfs.cpio for auditors
 #
-# dev carries test anchors in its measured initramfs: FLAVOUR_DIR is a directory with flavour.json and anchors/*.der.
+# dev carries test anchors in its measured initramfs: FLAVOUR_DIR is a directory with flavour.json and anchors/*.der, by default that of
+# the test PKI which tests/dev/flavour.py makes once on each machine.
 
 FLAVOUR     ?= prod
-FLAVOUR_DIR ?=
+FLAVOUR_DIR ?= $(if $(filter dev,$(FLAVOUR)),$(B)/dev/flavour)
 UKMS_CACHE  ?= $(HOME)/.cache/ukms
 IMAGE       := $(B)/image/$(FLAVOUR)
 IMAGE_NAME  := $(if $(filter prod,$(FLAVOUR)),ukms,ukms-$(FLAVOUR))
@@ -39,6 +40,10 @@ $(B)/image/init: FORCE
 		-w $(UKMS_CACHE)/deps:/work/cache/deps -r $(UKMS_CACHE)/in:/work/cache/in -- make -s -C /work/ukms -j2 B=/work/out /work/out/musl/init
 	@cmp -s $(PROGRAM_DIR)/musl/init $@ || cp $(PROGRAM_DIR)/musl/init $@
 FORCE:
+
+$(B)/dev/flavour/flavour.json:
+	@$(PYTHON) tests/dev/flavour.py $(B)/dev
+$(if $(filter $(B)/dev/flavour,$(FLAVOUR_DIR)),$(IMAGE)/in/initramfs.list: $(B)/dev/flavour/flavour.json)
 
 # What the kernel's own archiver puts into the initramfs: PID 1, its mount points, a console for it to speak on, and dev's anchors.
 $(IMAGE)/in/initramfs.list: $(B)/image/init FORCE
