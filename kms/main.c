@@ -19,6 +19,7 @@ static const struct {
 	const char *summary;
 } verbs[] = {
 	{"verify-evidence", verb_verify_evidence, "show what evidence proves, or the step that refused it"},
+	{"serve", verb_serve, "serve the KMS as a process"},
 	{"--version", verb_version, "print the version"},
 };
 
