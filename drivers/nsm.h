@@ -12,20 +12,20 @@ struct nsm {
 };
 
 /* ERR_MISSING if there is no such device. path NULL: /dev/nsm. */
-int nsm_open(struct nsm *n, const char *path, struct diag *d);
-void nsm_close(struct nsm *n);
+int nsm_device_open(struct nsm *n, const char *path, struct diag *d);
+void nsm_device_close(struct nsm *n);
 
 /* Thread safe: one ioctl each. An answer {"Error": X} is ERR_IO "NSM: X"; anything but the answer to the question is ERR_INPUT. */
 
 /* The COSE_Sign1 document with these 64 bytes as user_data. */
-int nsm_attest(struct nsm *n, struct arena *a, const uint8_t user_data[64], struct span *document, struct diag *d);
-int nsm_pcr(struct nsm *n, unsigned index, uint8_t out[NSM_PCR_LEN], struct diag *d);
+int nsm_device_attest(struct nsm *n, struct arena *a, const uint8_t user_data[64], struct span *document, struct diag *d);
+int nsm_device_pcr(struct nsm *n, unsigned index, uint8_t out[NSM_PCR_LEN], struct diag *d);
 /* 1..256 bytes come per question; asks until n_out are there. */
-int nsm_random(struct nsm *n, void *out, size_t n_out, struct diag *d);
+int nsm_device_random(struct nsm *n, void *out, size_t n_out, struct diag *d);
 
 /* The answers, apart from the device. */
-int nsm_parse_attestation(struct span response, struct span *document, struct diag *d);
-int nsm_parse_pcr(struct span response, uint8_t out[NSM_PCR_LEN], struct diag *d);
-int nsm_parse_random(struct span response, struct span *random, struct diag *d);
+int nsm_answer_attestation(struct span response, struct span *document, struct diag *d);
+int nsm_answer_pcr(struct span response, uint8_t out[NSM_PCR_LEN], struct diag *d);
+int nsm_answer_random(struct span response, struct span *random, struct diag *d);
 
 #endif

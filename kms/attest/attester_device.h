@@ -6,6 +6,7 @@
 #include "drivers/eventlog.h"
 #include "drivers/nsm.h"
 #include "kms/attest/attester.h"
+#include "kms/attest/evidence.h"
 
 struct attester_gcp {
 	struct tdx *tdx;
@@ -16,6 +17,13 @@ struct attester_gcp {
 	const char *bios_log;  /* NULL: /sys/kernel/security/tpm0/binary_bios_measurements */
 	const char *ccel;      /* NULL: /sys/firmware/acpi/tables/data/CCEL. A missing table is an empty list */
 	pthread_mutex_t lock;  /* quote, TPM quote and list are one step */
+	/* What the firmware logged, read once. */
+	struct arena kept;
+	bool have_logs;
+	const struct tdx_event *ccel_events;
+	size_t ccel_count;
+	const struct boot_event *boot_events;
+	size_t boot_count;
 };
 
 struct attester_nitro {
@@ -23,7 +31,7 @@ struct attester_nitro {
 	struct eventlog *log; /* unsigned: app-id and so on */
 };
 
-/* The caller fills every member but lock before this. s must outlive the result. */
+/* The caller fills the members above the lock; the rest is zero. s must outlive the result. */
 struct attester attester_gcp_init(struct attester_gcp *s);
 /* vm_config is {"os_image_hash":"<hex>"} of the enclave's own PCRs. */
 struct attester attester_nitro_init(struct attester_nitro *s);
