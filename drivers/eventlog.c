@@ -2,6 +2,7 @@
 
 #include <bearssl.h>
 
+/* Event type 0x08000001. */
 static const uint8_t type_le[] = {0x01, 0x00, 0x00, 0x08};
 
 void event_digest_sha384(struct span name, struct span payload, uint8_t out[48])

@@ -7,7 +7,6 @@
 #include "drivers/tpm.h"
 
 enum {
-	EVENT_TYPE_RUNTIME = 0x08000001,
 	EVENT_RTMR = 3,
 	EVENT_PCR = 14,
 	EVENTLOG_EVENTS = 64,  /* a boot makes about 12 */

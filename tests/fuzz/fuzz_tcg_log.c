@@ -6,6 +6,7 @@
 
 static volatile uint8_t sink;
 
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	static const enum tcg_alg algs[] = {TCG_SHA1, TCG_SHA256, TCG_SHA384, TCG_SHA512};

@@ -77,7 +77,7 @@ static inline void swtpm_start(struct swtpm *s)
 	s->pid = fork();
 	if (s->pid == 0) {
 		execlp("swtpm", "swtpm", "socket", "--tpm2", "--tpmstate", state, "--server", server, "--ctrl", control, "--flags",
-		       "not-need-init,startup-clear", (char *)NULL);
+		       "not-need-init,startup-clear", "--terminate", (char *)NULL);
 		_exit(127);
 	}
 	for (int i = 0; i < 500; i++) {
