@@ -1,6 +1,6 @@
 """Makes the state of a software TPM like that of a Google vTPM: attestation key templates and their certificates in NV.
 
-    provision(directory, authority.issue_ak)        # authority: tests.dev.pki.Pki
+    provision(directory, authority)        # authority: tests.dev.pki.Pki
 
 Any swtpm that is started on the directory afterwards (QEMU's too) has them."""
 
@@ -97,8 +97,8 @@ def run_swtpm(state, work):
     return swtpm, Tpm(path)
 
 
-def provision(state, issue, kinds=("ecc",)):
-    """New TPM state in the directory (what was there is removed). issue(public key) -> certificate. kinds: "ecc", "rsa"."""
+def provision(state, authority, kinds=("ecc",)):
+    """New TPM state in the directory (what was there is removed). authority.issue_ak(public key) gives the certificate. kinds: "ecc", "rsa"."""
     state = os.path.abspath(state)
     shutil.rmtree(state, ignore_errors=True)
     os.makedirs(state, mode=0o700)
@@ -111,7 +111,7 @@ def provision(state, issue, kinds=("ecc",)):
                 public = template(kind)
                 cert_nv, template_nv = NV[kind]
                 tpm.nv_write(template_nv, public)
-                tpm.nv_write(cert_nv, issue(tpm.create_primary(public)).public_bytes(serialization.Encoding.DER))
+                tpm.nv_write(cert_nv, authority.issue_ak(tpm.create_primary(public)).public_bytes(serialization.Encoding.DER))
             tpm.run(0x145, [], struct.pack(">H", 0), auth=False)  # Shutdown(CLEAR)
         finally:
             tpm.socket.close()
@@ -127,4 +127,4 @@ if __name__ == "__main__":
     parser.add_argument("--url", required=True, help="where the verifier reaches the PCCS of that PKI")
     parser.add_argument("--kinds", nargs="+", default=["ecc"], choices=sorted(NV))
     args = parser.parse_args()
-    provision(args.state, Pki(args.pki, args.url).issue_ak, args.kinds)
+    provision(args.state, Pki(args.pki, args.url), args.kinds)
