@@ -23,6 +23,10 @@ LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
 
 # Everything but main.c is the library that the program, the tests and the fuzz targets share.
 SRC  := $(filter-out kms/main.c,$(sort $(wildcard base/*.c crypto/*.c crypto/*/*.c drivers/*.c boot/*.c kms/*.c kms/*/*.c)))
+# crypt() is a library of its own on the hosts, and part of the image's libc
+SYSLIBS_host := -lcrypt
+SYSLIBS_asan := -lcrypt
+SYSLIBS_fuzz := -lcrypt
 LIBS := bearssl s2n secp256k1 tss2 cbor llhttp
 
 .DEFAULT_GOAL := all
@@ -51,7 +55,7 @@ $(B)/$(1)/libukms.a: $$(SRC:%.c=$(B)/$(1)/%.o)
 	@rm -f $$@
 	ar rcsD $$@ $$^
 
-LINK_$(1) = $$(CC_$(1)) $$(CFLAGS_$(1)) $$(LDFLAGS_$(1)) -pthread -o $$@ $$(filter %.o,$$^) -Wl,--start-group $(B)/$(1)/libukms.a $$(LIBS:%=$(B)/$(1)/dep/lib%.a) -Wl,--end-group -lcrypt
+LINK_$(1) = $$(CC_$(1)) $$(CFLAGS_$(1)) $$(LDFLAGS_$(1)) -pthread -o $$@ $$(filter %.o,$$^) -Wl,--start-group $(B)/$(1)/libukms.a $$(LIBS:%=$(B)/$(1)/dep/lib%.a) -Wl,--end-group $$(SYSLIBS_$(1))
 
 -include $$(SRC:%.c=$(B)/$(1)/%.d) $$(wildcard $(B)/$(1)/kms/*.d $(B)/$(1)/tests/*/*.d)
 endef

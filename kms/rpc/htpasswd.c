@@ -1,7 +1,15 @@
 #include "kms/rpc/htpasswd.h"
 
-#include <crypt.h>
 #include <stdio.h>
+#if __has_include(<crypt.h>)
+#include <crypt.h>
+#else /* Debian's musl has the function but not the header */
+struct crypt_data {
+	int initialized;
+	char buf[256];
+};
+char *crypt_r(const char *key, const char *salt, struct crypt_data *data);
+#endif
 
 #include "base/wipe.h"
 
