@@ -44,10 +44,10 @@ static uint32_t mul(unsigned char *G, size_t Glen, const unsigned char *x, size_
 	uint64_t k[EC_WORDS_MAX], p[EC_JAC], r[EC_JAC], xy[2 * EC_WORDS_MAX];
 	if (!c || xlen > c->bytes || !ec_point_decode_vartime(c, p, G, Glen))
 		return 0;
-	ec_words_from_be(k, c->words, x, xlen);
+	words_from_be(k, c->words, x, xlen);
 	c->point_mul(r, k, p);
 	ec_point_affine(c, xy, r);
-	uint32_t ok = (uint32_t)(1 ^ ec_words_zero(r + 2 * c->words, c->words));
+	uint32_t ok = (uint32_t)(1 ^ words_zero(r + 2 * c->words, c->words));
 	ec_point_encode(c, G, xy);
 	wipe(k, sizeof k);
 	wipe(r, sizeof r);
@@ -69,7 +69,7 @@ static size_t mulgen(unsigned char *R, const unsigned char *x, size_t xlen, int 
 	const struct ec_curve *c = ec_curve_of(curve);
 	if (!c || xlen > c->bytes)
 		return 0;
-	ec_words_from_be(k, c->words, x, xlen);
+	words_from_be(k, c->words, x, xlen);
 	c->base_mul(xy, k);
 	ec_point_encode(c, R, xy);
 	wipe(k, sizeof k);
@@ -88,14 +88,14 @@ static uint32_t muladd(unsigned char *A, const unsigned char *B, size_t len, con
 		ec_point_generator(c, q);
 	else if (!ec_point_decode_vartime(c, q, B, len))
 		return 0;
-	ec_words_from_be(k, c->words, x, xlen);
-	uint64_t bad = ec_words_zero(k, c->words);
+	words_from_be(k, c->words, x, xlen);
+	uint64_t bad = words_zero(k, c->words);
 	c->point_mul(r, k, p);
-	ec_words_from_be(k, c->words, y, ylen);
-	bad |= ec_words_zero(k, c->words);
+	words_from_be(k, c->words, y, ylen);
+	bad |= words_zero(k, c->words);
 	c->point_mul(s, k, q);
 	ec_point_add_any(c, r, r, s);
-	bad |= ec_words_zero(r + 2 * c->words, c->words);
+	bad |= words_zero(r + 2 * c->words, c->words);
 	ec_point_affine(c, xy, r);
 	ec_point_encode(c, A, xy);
 	wipe(k, sizeof k);

@@ -9,6 +9,7 @@
 #include <bearssl.h>
 
 #include "base/span.h"
+#include "crypto/words.h"
 
 enum { EC_WORDS_MAX = 6, EC_BYTES_MAX = 8 * EC_WORDS_MAX, EC_POINT_MAX = 1 + 2 * EC_BYTES_MAX, EC_JAC = 3 * EC_WORDS_MAX };
 
@@ -51,13 +52,6 @@ bool ec_fast_here(void);
 /* Set by a test before any other call: BearSSL's portable code is used, as on a processor without them. */
 extern bool ec_portable_only;
 extern const br_ec_impl ec_impl_fast;
-
-/* Big-endian bytes to words and back. len is at most 8 * words. */
-void ec_words_from_be(uint64_t *w, size_t words, const uint8_t *be, size_t len);
-void ec_words_to_be(uint8_t *be, const uint64_t *w, size_t words);
-/* 1 if a < b, else 0; 1 if a is 0, else 0: in constant time */
-uint64_t ec_words_less(const uint64_t *a, const uint64_t *b, size_t words);
-uint64_t ec_words_zero(const uint64_t *a, size_t words);
 
 /* 04 || x || y into a Jacobian point; false if it has another form, a coordinate is not below p, or it is not on the curve. Points are
  * public: vartime. */

@@ -4,35 +4,6 @@
 
 #include "base/wipe.h"
 
-void ec_words_from_be(uint64_t *w, size_t words, const uint8_t *be, size_t len)
-{
-	memset(w, 0, 8 * words);
-	for (size_t i = 0; i < len; i++)
-		w[i / 8] |= (uint64_t)be[len - 1 - i] << 8 * (i % 8);
-}
-
-void ec_words_to_be(uint8_t *be, const uint64_t *w, size_t words)
-{
-	for (size_t i = 0; i < 8 * words; i++)
-		be[8 * words - 1 - i] = (uint8_t)(w[i / 8] >> 8 * (i % 8));
-}
-
-uint64_t ec_words_less(const uint64_t *a, const uint64_t *b, size_t words)
-{
-	unsigned __int128 borrow = 0;
-	for (size_t i = 0; i < words; i++)
-		borrow = ((unsigned __int128)a[i] - b[i] - borrow) >> 64 & 1;
-	return (uint64_t)borrow;
-}
-
-uint64_t ec_words_zero(const uint64_t *a, size_t words)
-{
-	uint64_t any = 0;
-	for (size_t i = 0; i < words; i++)
-		any |= a[i];
-	return 1 ^ ((any | -any) >> 63);
-}
-
 /* 1 in Montgomery form */
 static void set_one(const struct ec_curve *c, uint64_t *z)
 {
@@ -46,9 +17,9 @@ bool ec_point_decode_vartime(const struct ec_curve *c, uint64_t *jac, const uint
 	uint64_t *x = jac, *y = jac + w, *z = jac + 2 * w;
 	if (len != 1 + 2 * c->bytes || q[0] != 4)
 		return false;
-	ec_words_from_be(x, w, q + 1, c->bytes);
-	ec_words_from_be(y, w, q + 1 + c->bytes, c->bytes);
-	if (!ec_words_less(x, c->p, w) || !ec_words_less(y, c->p, w))
+	words_from_be(x, w, q + 1, c->bytes);
+	words_from_be(y, w, q + 1 + c->bytes, c->bytes);
+	if (!words_less(x, c->p, w) || !words_less(y, c->p, w))
 		return false;
 	c->to_mont(x, x);
 	c->to_mont(y, y);
@@ -69,8 +40,8 @@ bool ec_point_decode_vartime(const struct ec_curve *c, uint64_t *jac, const uint
 void ec_point_encode(const struct ec_curve *c, uint8_t *out, const uint64_t *xy)
 {
 	out[0] = 4;
-	ec_words_to_be(out + 1, xy, c->words);
-	ec_words_to_be(out + 1 + c->bytes, xy + c->words, c->words);
+	words_to_be(out + 1, xy, c->words);
+	words_to_be(out + 1 + c->bytes, xy + c->words, c->words);
 }
 
 void ec_point_affine_mont(const struct ec_curve *c, uint64_t *xy, const uint64_t *jac)
@@ -113,7 +84,7 @@ void ec_point_add_any(const struct ec_curve *c, uint64_t *out, const uint64_t *a
 	c->mul(s2, s2, az);
 	c->mul(s2, s2, b + w);
 	c->sub(s1, s1, s2);
-	uint64_t same = ec_words_zero(sum + 2 * w, w) & (1 ^ ec_words_zero(az, w)) & (1 ^ ec_words_zero(bz, w)) & ec_words_zero(s1, w);
+	uint64_t same = words_zero(sum + 2 * w, w) & (1 ^ words_zero(az, w)) & (1 ^ words_zero(bz, w)) & words_zero(s1, w);
 	for (size_t i = 0; i < 3 * w; i++)
 		out[i] = sum[i] ^ (-same & (sum[i] ^ twice[i]));
 	wipe(sum, sizeof sum);

@@ -6,7 +6,7 @@
 
 void ec_digest_scalar(const struct ec_curve *c, uint64_t *e, struct span digest)
 {
-	ec_words_from_be(e, c->words, digest.p, digest.n < c->bytes ? digest.n : c->bytes);
+	words_from_be(e, c->words, digest.p, digest.n < c->bytes ? digest.n : c->bytes);
 	c->mod_n(e, c->words, e);
 }
 

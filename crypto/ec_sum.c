@@ -44,7 +44,7 @@ static void with_sign(const struct ec_curve *c, uint64_t *out, const uint64_t *p
 
 static bool infinite(const struct ec_curve *c, const uint64_t *jac)
 {
-	return ec_words_zero(jac + 2 * c->words, c->words);
+	return words_zero(jac + 2 * c->words, c->words);
 }
 
 void ec_sum_vartime(const struct ec_curve *c, uint64_t *out, const uint64_t *u1, const uint64_t *u2, const uint64_t *q)

@@ -21,9 +21,9 @@ static bool verify_fast(const struct ec_curve *c, struct span pub, struct span d
 {
 	uint64_t r[EC_WORDS_MAX], s[EC_WORDS_MAX], e[EC_WORDS_MAX], q[EC_JAC], sum[EC_JAC];
 	size_t w = c->words;
-	ec_words_from_be(r, w, rs.p, c->bytes);
-	ec_words_from_be(s, w, rs.p + c->bytes, c->bytes);
-	if (ec_words_zero(r, w) || !ec_words_less(r, c->n, w) || ec_words_zero(s, w) || !ec_words_less(s, c->n, w))
+	words_from_be(r, w, rs.p, c->bytes);
+	words_from_be(s, w, rs.p + c->bytes, c->bytes);
+	if (words_zero(r, w) || !words_less(r, c->n, w) || words_zero(s, w) || !words_less(s, c->n, w))
 		return false;
 	if (!ec_point_decode_vartime(c, q, pub.p, pub.n))
 		return false;
@@ -34,7 +34,7 @@ static bool verify_fast(const struct ec_curve *c, struct span pub, struct span d
 	ec_mul_mod_n(c, u1, e, inv);
 	ec_mul_mod_n(c, u2, r, inv);
 	ec_sum_vartime(c, sum, u1, u2, q);
-	if (ec_words_zero(sum + 2 * w, w))
+	if (words_zero(sum + 2 * w, w))
 		return false;
 
 	/* x mod n = r, and n < p < 2 n: x is r, or r + n if that is below p. */
@@ -46,7 +46,7 @@ static bool verify_fast(const struct ec_curve *c, struct span pub, struct span d
 		t = (unsigned __int128)c->p[i] - c->n[i] - (uint64_t)(t >> 64 & 1);
 		gap[i] = (uint64_t)t;
 	}
-	if (!ec_words_less(r, gap, w))
+	if (!words_less(r, gap, w))
 		return false;
 	t = 0;
 	for (size_t i = 0; i < w; i++) {

@@ -12,14 +12,14 @@ static void nonce(const struct ec_curve *c, uint64_t *k, const br_hash_class *hf
 {
 	uint8_t seed[2 * EC_BYTES_MAX];
 	br_hmac_drbg_context drbg;
-	ec_words_to_be(seed, d, c->words);
-	ec_words_to_be(seed + c->bytes, e, c->words);
+	words_to_be(seed, d, c->words);
+	words_to_be(seed + c->bytes, e, c->words);
 	br_hmac_drbg_init(&drbg, hf, seed, 2 * c->bytes);
 	uint64_t good;
 	do {
 		br_hmac_drbg_generate(&drbg, seed, c->bytes);
-		ec_words_from_be(k, c->words, seed, c->bytes);
-		good = ec_words_less(k, c->n, c->words) & (1 ^ ec_words_zero(k, c->words));
+		words_from_be(k, c->words, seed, c->bytes);
+		good = words_less(k, c->n, c->words) & (1 ^ words_zero(k, c->words));
 		ct_public(&good, sizeof good);
 	} while (!good);
 	wipe(seed, sizeof seed);
@@ -36,8 +36,8 @@ size_t ecdsa_sign_raw(const br_ec_impl *impl, const br_hash_class *hf, const voi
 	size_t w = c->words, out = 0;
 	uint64_t d[EC_WORDS_MAX], e[EC_WORDS_MAX], k[EC_WORDS_MAX], r[EC_WORDS_MAX], s[EC_WORDS_MAX], inv[EC_WORDS_MAX],
 		xy[2 * EC_WORDS_MAX];
-	ec_words_from_be(d, w, sk->x, sk->xlen);
-	uint64_t bad = ec_words_zero(d, w) | (1 ^ ec_words_less(d, c->n, w));
+	words_from_be(d, w, sk->x, sk->xlen);
+	uint64_t bad = words_zero(d, w) | (1 ^ words_less(d, c->n, w));
 	ct_public(&bad, sizeof bad);
 	if (bad)
 		goto done;
@@ -49,9 +49,9 @@ size_t ecdsa_sign_raw(const br_ec_impl *impl, const br_hash_class *hf, const voi
 	bignum_modadd(w, s, s, e, c->n);
 	ec_inv_mod_n(c, inv, k);
 	ec_mul_mod_n(c, s, s, inv);
-	ec_words_to_be(sig, r, w);
-	ec_words_to_be((uint8_t *)sig + c->bytes, s, w);
-	bad = ec_words_zero(r, w) | ec_words_zero(s, w);
+	words_to_be(sig, r, w);
+	words_to_be((uint8_t *)sig + c->bytes, s, w);
+	bad = words_zero(r, w) | words_zero(s, w);
 	ct_public(&bad, sizeof bad);
 	if (!bad)
 		out = 2 * c->bytes;

@@ -1,10 +1,14 @@
 #include "crypto/sig.h"
 
 #include <bearssl.h>
+#include <s2n-bignum.h>
+#include <string.h>
 
+#include "base/wr.h"
 #include "crypto/sig_hash.h"
+#include "crypto/words.h"
 
-enum { RSA_MIN = 256, RSA_MAX = 512, HASH_MAX_LEN = 64 };
+enum { RSA_MIN = 256, RSA_MAX = 512, RSA_WORDS = RSA_MAX / 8, EXPONENT_MAX = 8, HASH_MAX_LEN = 64 };
 
 static struct span without_zeros(struct span v)
 {
@@ -13,27 +17,70 @@ static struct span without_zeros(struct span v)
 	return v;
 }
 
-/* 2048 to 4096 bits; an odd exponent of at least 3 and at most 64 bits, which bounds the time that a key from outside can cost. */
-static bool key_from(br_rsa_public_key *pk, struct span n, struct span e)
+/* sig^e mod n as n's number of bytes (RFC 8017, 5.2.2); false for a key or a signature that cannot be. n is odd and of 2048 to 4096 bits; e
+ * is odd, at least 3 and below 2^64, which bounds the time that a key from outside can cost. */
+static bool public_operation(struct span n, struct span e, struct span sig, uint8_t em[RSA_MAX], size_t *em_len)
 {
+	uint64_t m[RSA_WORDS], x[RSA_WORDS], y[2][RSA_WORDS], base[RSA_WORDS], scratch[RSA_WORDS], exponent;
 	n = without_zeros(n);
 	e = without_zeros(e);
-	if (n.n < RSA_MIN || n.n > RSA_MAX || (n.n == RSA_MIN && !(n.p[0] & 0x80)) || e.n == 0 || e.n > 8)
+	if (n.n < RSA_MIN || n.n > RSA_MAX || (n.n == RSA_MIN && !(n.p[0] & 0x80)) || !(n.p[n.n - 1] & 1) || sig.n != n.n)
 		return false;
-	if (!(e.p[e.n - 1] & 1) || (e.n == 1 && e.p[0] < 3))
+	if (e.n == 0 || e.n > EXPONENT_MAX || !(e.p[e.n - 1] & 1) || (e.n == 1 && e.p[0] < 3))
 		return false;
-	*pk = (br_rsa_public_key){(unsigned char *)n.p, n.n, (unsigned char *)e.p, e.n};
+	size_t k = (n.n + 7) / 8;
+	words_from_be(m, k, n.p, n.n);
+	words_from_be(x, k, sig.p, sig.n);
+	words_from_be(&exponent, 1, e.p, e.n);
+	if (!words_less(x, m, k))
+		return false;
+
+	/* Left to right, in Montgomery form; the routines do not work in place. */
+	unsigned at = 0;
+	bignum_amontifier(k, y[0], m, scratch);
+	bignum_amontmul(k, base, x, y[0], m);
+	memcpy(y[0], base, 8 * k);
+	for (int bit = 62 - __builtin_clzll(exponent); bit >= 0; bit--) {
+		bignum_amontsqr(k, y[at ^ 1], y[at], m);
+		at ^= 1;
+		if (exponent >> bit & 1) {
+			bignum_amontmul(k, y[at ^ 1], y[at], base, m);
+			at ^= 1;
+		}
+	}
+	static const uint64_t one[RSA_WORDS] = {1};
+	bignum_montmul(k, x, y[at], one, m);
+
+	uint8_t be[8 * RSA_WORDS];
+	words_to_be(be, x, k);
+	memcpy(em, be + (8 * k - n.n), n.n);
+	*em_len = n.n;
 	return true;
 }
 
+/* DigestInfo up to the digest (RFC 8017, 9.2, note 1) */
+static const uint8_t info[3][19] = {
+	[SIG_SHA256] = {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20},
+	[SIG_SHA384] = {0x30, 0x41, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02, 0x05, 0x00, 0x04, 0x30},
+	[SIG_SHA512] = {0x30, 0x51, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x03, 0x05, 0x00, 0x04, 0x40},
+};
+
 bool rsa_verify_pkcs1(struct span n, struct span e, enum sig_hash h, struct span digest, struct span sig)
 {
-	static const unsigned char *const oid[] = {BR_HASH_OID_SHA256, BR_HASH_OID_SHA384, BR_HASH_OID_SHA512};
-	uint8_t got[HASH_MAX_LEN];
-	br_rsa_public_key pk;
-	if (digest.n != sig_hash_len(h) || !key_from(&pk, n, e) || sig.n != pk.nlen)
+	uint8_t em[RSA_MAX], want[RSA_MAX];
+	size_t len;
+	if (digest.n != sig_hash_len(h) || !public_operation(n, e, sig, em, &len))
 		return false;
-	return br_rsa_pkcs1_vrfy_get_default()(sig.p, sig.n, oid[h], digest.n, &pk, got) == 1 && memcmp(got, digest.p, digest.n) == 0;
+	/* 00 01 FF .. FF 00 DigestInfo, made and compared as a whole: there is nothing to parse. */
+	struct wr w = wr_to(want, len);
+	wr_u8(&w, 0);
+	wr_u8(&w, 1);
+	while (w.len < len - 1 - sizeof info[h] - digest.n)
+		wr_u8(&w, 0xff);
+	wr_u8(&w, 0);
+	wr_bytes(&w, info[h], sizeof info[h]);
+	wr_put(&w, digest);
+	return wr_ok(&w) && w.len == len && memcmp(em, want, len) == 0;
 }
 
 static void mgf1_xor(enum sig_hash h, struct span seed, uint8_t *data, size_t len)
@@ -57,19 +104,16 @@ bool rsa_verify_pss(struct span n, struct span e, enum sig_hash h, size_t salt_l
 {
 	uint8_t em[RSA_MAX];
 	size_t hlen = sig_hash_len(h);
-	br_rsa_public_key pk;
-	if (digest.n != hlen || !key_from(&pk, n, e) || sig.n != pk.nlen)
-		return false;
-	memcpy(em, sig.p, sig.n);
-	if (br_rsa_public_get_default()(em, sig.n, &pk) != 1)
+	size_t n_len;
+	if (digest.n != hlen || salt_len > RSA_MAX || !public_operation(n, e, sig, em, &n_len))
 		return false;
 
 	/* RFC 8017, 9.1.2 with emBits = modBits - 1 */
-	size_t mod_bits = 8 * pk.nlen;
-	for (uint8_t top = pk.n[0]; !(top & 0x80); top = (uint8_t)(top << 1))
+	size_t mod_bits = 8 * n_len;
+	for (uint8_t top = without_zeros(n).p[0]; !(top & 0x80); top = (uint8_t)(top << 1))
 		mod_bits--;
 	size_t em_len = (mod_bits + 6) / 8;
-	const uint8_t *m = em + (pk.nlen - em_len);
+	const uint8_t *m = em + (n_len - em_len);
 	if (m != em && em[0] != 0)
 		return false;
 	if (em_len < hlen + salt_len + 2 || m[em_len - 1] != 0xbc)

@@ -39,6 +39,7 @@ struct bench {
 	uint8_t key[EC_BYTES_MAX], pub[EC_POINT_MAX], digest[64], rs[2 * EC_BYTES_MAX], der[ECDSA_DER_MAX];
 	size_t pub_len, der_len;
 	EVP_PKEY *own, *peer, *rsa;
+	EVP_PKEY_CTX *verify, *sign, *derive; /* made once, as `openssl speed` does */
 	uint8_t n[512], e[8], rsa_sig[512];
 	size_t n_len, e_len;
 };
@@ -109,27 +110,21 @@ static void pss_0(struct bench *b)
 
 static void verify_2(struct bench *b)
 {
-	EVP_PKEY_CTX *x = EVP_PKEY_CTX_new(b->own, NULL);
-	must(EVP_PKEY_verify_init(x) == 1 && EVP_PKEY_verify(x, b->der, b->der_len, b->digest, b->c->bytes) == 1, "OpenSSL verify");
-	EVP_PKEY_CTX_free(x);
+	must(EVP_PKEY_verify(b->verify, b->der, b->der_len, b->digest, b->c->bytes) == 1, "OpenSSL verify");
 }
 
 static void sign_2(struct bench *b)
 {
 	uint8_t sig[256];
 	size_t n = sizeof sig;
-	EVP_PKEY_CTX *x = EVP_PKEY_CTX_new(b->own, NULL);
-	must(EVP_PKEY_sign_init(x) == 1 && EVP_PKEY_sign(x, sig, &n, b->digest, b->c->bytes) == 1, "OpenSSL sign");
-	EVP_PKEY_CTX_free(x);
+	must(EVP_PKEY_sign(b->sign, sig, &n, b->digest, b->c->bytes) == 1, "OpenSSL sign");
 }
 
 static void ecdh_2(struct bench *b)
 {
 	uint8_t out[EC_BYTES_MAX];
 	size_t n = sizeof out;
-	EVP_PKEY_CTX *x = EVP_PKEY_CTX_new(b->own, NULL);
-	must(EVP_PKEY_derive_init(x) == 1 && EVP_PKEY_derive_set_peer(x, b->peer) == 1 && EVP_PKEY_derive(x, out, &n) == 1, "OpenSSL ECDH");
-	EVP_PKEY_CTX_free(x);
+	must(EVP_PKEY_derive(b->derive, out, &n) == 1, "OpenSSL ECDH");
 }
 
 static void keygen_2(struct bench *b)
@@ -141,12 +136,7 @@ static void keygen_2(struct bench *b)
 
 static void pss_2(struct bench *b)
 {
-	EVP_PKEY_CTX *x = EVP_PKEY_CTX_new(b->rsa, NULL);
-	must(EVP_PKEY_verify_init(x) == 1 && EVP_PKEY_CTX_set_rsa_padding(x, RSA_PKCS1_PSS_PADDING) == 1 &&
-		     EVP_PKEY_CTX_set_signature_md(x, EVP_sha384()) == 1 && EVP_PKEY_CTX_set_rsa_pss_saltlen(x, 48) == 1 &&
-		     EVP_PKEY_verify(x, b->rsa_sig, sizeof b->rsa_sig, b->digest, 48) == 1,
-	     "OpenSSL PSS");
-	EVP_PKEY_CTX_free(x);
+	must(EVP_PKEY_verify(b->verify, b->rsa_sig, sizeof b->rsa_sig, b->digest, 48) == 1, "OpenSSL PSS");
 }
 
 /* Best of ROUNDS slices, the implementations taking turns. */
@@ -177,17 +167,33 @@ static void measure(const char *name, const char *what, struct bench *b, op *con
 	first = false;
 }
 
+static void contexts(struct bench *b)
+{
+	b->verify = EVP_PKEY_CTX_new(b->own, NULL);
+	b->sign = EVP_PKEY_CTX_new(b->own, NULL);
+	b->derive = EVP_PKEY_CTX_new(b->own, NULL);
+	must(EVP_PKEY_derive_init(b->derive) == 1 && EVP_PKEY_derive_set_peer(b->derive, b->peer) == 1, "OpenSSL ECDH");
+}
+
+static void release(struct bench *b)
+{
+	EVP_PKEY_CTX_free(b->verify);
+	EVP_PKEY_CTX_free(b->sign);
+	EVP_PKEY_CTX_free(b->derive);
+	EVP_PKEY_free(b->own);
+	EVP_PKEY_free(b->peer);
+}
+
 static void curve(const char *name, struct bench *b)
 {
 	size_t n = sizeof b->der;
-	EVP_PKEY_CTX *x;
 	uint8_t raw[256];
 	for (size_t i = 0; i < sizeof b->digest; i++)
 		b->digest[i] = (uint8_t)(7 * i + 1);
 	must((b->own = EVP_EC_gen(b->group)) != NULL && (b->peer = EVP_EC_gen(b->group)) != NULL, "OpenSSL key generation");
-	x = EVP_PKEY_CTX_new(b->own, NULL);
-	must(EVP_PKEY_sign_init(x) == 1 && EVP_PKEY_sign(x, b->der, &n, b->digest, b->c->bytes) == 1, "OpenSSL sign");
-	EVP_PKEY_CTX_free(x);
+	contexts(b);
+	must(EVP_PKEY_sign_init(b->sign) == 1 && EVP_PKEY_sign(b->sign, b->der, &n, b->digest, b->c->bytes) == 1, "OpenSSL sign");
+	must(EVP_PKEY_verify_init(b->verify) == 1, "OpenSSL verify");
 	b->der_len = n;
 	memcpy(raw, b->der, n);
 	must(br_ecdsa_asn1_to_raw(raw, n) <= 2 * b->c->bytes, "signature form");
@@ -202,20 +208,23 @@ static void curve(const char *name, struct bench *b)
 	measure(name, "sign", b, (op *const[]){sign_0, sign_1, sign_2});
 	measure(name, "ECDH", b, (op *const[]){ecdh_0, ecdh_1, ecdh_2});
 	measure(name, "key generation", b, (op *const[]){keygen_0, keygen_1, keygen_2});
-	EVP_PKEY_free(b->own);
-	EVP_PKEY_free(b->peer);
+	release(b);
 }
 
 static void rsa(struct bench *b)
 {
 	size_t n = sizeof b->rsa_sig;
 	must((b->rsa = EVP_RSA_gen(4096)) != NULL, "OpenSSL RSA key generation");
-	EVP_PKEY_CTX *x = EVP_PKEY_CTX_new(b->rsa, NULL);
-	must(EVP_PKEY_sign_init(x) == 1 && EVP_PKEY_CTX_set_rsa_padding(x, RSA_PKCS1_PSS_PADDING) == 1 &&
-		     EVP_PKEY_CTX_set_signature_md(x, EVP_sha384()) == 1 && EVP_PKEY_CTX_set_rsa_pss_saltlen(x, 48) == 1 &&
-		     EVP_PKEY_sign(x, b->rsa_sig, &n, b->digest, 48) == 1,
-	     "OpenSSL PSS");
-	EVP_PKEY_CTX_free(x);
+	b->sign = EVP_PKEY_CTX_new(b->rsa, NULL);
+	b->verify = EVP_PKEY_CTX_new(b->rsa, NULL);
+	must(EVP_PKEY_sign_init(b->sign) == 1 && EVP_PKEY_verify_init(b->verify) == 1, "OpenSSL PSS");
+	for (int i = 0; i < 2; i++) {
+		EVP_PKEY_CTX *x = i ? b->verify : b->sign;
+		must(EVP_PKEY_CTX_set_rsa_padding(x, RSA_PKCS1_PSS_PADDING) == 1 && EVP_PKEY_CTX_set_signature_md(x, EVP_sha384()) == 1 &&
+			     EVP_PKEY_CTX_set_rsa_pss_saltlen(x, 48) == 1,
+		     "OpenSSL PSS");
+	}
+	must(EVP_PKEY_sign(b->sign, b->rsa_sig, &n, b->digest, 48) == 1, "OpenSSL PSS");
 	BIGNUM *v = NULL;
 	must(EVP_PKEY_get_bn_param(b->rsa, "n", &v) == 1, "modulus");
 	b->n_len = (size_t)BN_bn2bin(v, b->n);
@@ -223,6 +232,8 @@ static void rsa(struct bench *b)
 	b->e_len = (size_t)BN_bn2bin(v, b->e);
 	BN_free(v);
 	measure("RSA-4096", "PSS verify", b, (op *const[]){pss_0, NULL, pss_2});
+	EVP_PKEY_CTX_free(b->verify);
+	EVP_PKEY_CTX_free(b->sign);
 	EVP_PKEY_free(b->rsa);
 }
 
@@ -238,12 +249,12 @@ int main(void)
 	static struct bench x;
 	must((x.own = EVP_PKEY_Q_keygen(NULL, NULL, "X25519")) != NULL && (x.peer = EVP_PKEY_Q_keygen(NULL, NULL, "X25519")) != NULL,
 	     "X25519");
+	contexts(&x);
 	memset(x.key, 0x5a, sizeof x.key);
 	memset(x.digest, 0x77, sizeof x.digest);
 	measure("X25519", "ECDH", &x, (op *const[]){x_ecdh_0, x_ecdh_1, ecdh_2});
 	measure("X25519", "key generation", &x, (op *const[]){x_keygen_0, x_keygen_1, keygen_2});
-	EVP_PKEY_free(x.own);
-	EVP_PKEY_free(x.peer);
+	release(&x);
 	rsa(&p384);
 	printf("]\n");
 	return 0;

@@ -15,9 +15,9 @@ static void scalar(const struct ec_curve *c, struct rd *r, uint64_t *k, uint8_t 
 {
 	uint8_t in[EC_BYTES_MAX];
 	rd_copy(r, in, sizeof in);
-	ec_words_from_be(k, c->words, in, c->bytes);
+	words_from_be(k, c->words, in, c->bytes);
 	c->mod_n(k, c->words, k);
-	ec_words_to_be(be, k, c->words);
+	words_to_be(be, k, c->words);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	scalar(c, &in, u1, u1b);
 	scalar(c, &in, u2, u2b);
 	scalar(c, &in, e, eb);
-	if (!ec_fast_here() || ec_words_zero(d, c->words) || ec_words_zero(u1, c->words) || ec_words_zero(u2, c->words))
+	if (!ec_fast_here() || words_zero(d, c->words) || words_zero(u1, c->words) || words_zero(u2, c->words))
 		return 0;
 
 	uint8_t q[EC_POINT_MAX], got[EC_POINT_MAX], sum_bytes[EC_POINT_MAX];
@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ec_point_encode(c, sum_bytes, xy);
 	memcpy(got, q, len);
 	uint32_t finite = ec_impl_fast.muladd(got, NULL, len, u2b, c->bytes, u1b, c->bytes, c->id);
-	if (finite == ec_words_zero(sum + 2 * c->words, c->words) || (finite && memcmp(got, sum_bytes, len) != 0))
+	if (finite == words_zero(sum + 2 * c->words, c->words) || (finite && memcmp(got, sum_bytes, len) != 0))
 		abort();
 
 	uint8_t sig[2 * EC_BYTES_MAX];

@@ -51,7 +51,7 @@ static void edge_scalar(const struct ec_curve *c, size_t i, uint8_t be[EC_BYTES_
 			k[w] = prng();
 		k[c->words - 1] &= 0x7fffffffffffffff;
 	}
-	ec_words_to_be(be, k, c->words);
+	words_to_be(be, k, c->words);
 }
 
 static void base_multiples_match_bearssl(void **state)
@@ -195,8 +195,8 @@ static void vartime_sum_matches_at_the_edges(void **state)
 			size_t len = ec_impl_fast.mulgen(q, (const uint8_t[]){(uint8_t)(i % 251 + 1)}, 1, c->id);
 			edge_scalar(c, i, x);
 			edge_scalar(c, (7 * i + 3) % EDGES, y);
-			ec_words_from_be(u1, c->words, x, c->bytes);
-			ec_words_from_be(u2, c->words, y, c->bytes);
+			words_from_be(u1, c->words, x, c->bytes);
+			words_from_be(u2, c->words, y, c->bytes);
 			assert_true(ec_point_decode_vartime(c, jac, q, len));
 			ec_sum_vartime(c, sum, u1, u2, jac);
 			ec_point_affine(c, xy, sum);
@@ -229,7 +229,7 @@ static void refuses_points_not_on_the_curve(void **state)
 		memset(p, 0, sizeof p);
 		p[0] = 4;
 		assert_false(ec_point_decode_vartime(c, jac, p, len));
-		ec_words_to_be(p + 1, c->p, c->words);
+		words_to_be(p + 1, c->p, c->words);
 		assert_false(ec_point_decode_vartime(c, jac, p, len));
 		memcpy(p, q, len);
 		memset(p + 1, 0xff, c->bytes);
@@ -311,7 +311,7 @@ static void refuses_private_keys_out_of_range(void **state)
 		uint8_t k[EC_BYTES_MAX + 1] = {0}, h[64] = {1}, sig[96];
 		br_ec_private_key sk = {c->id, k, c->bytes};
 		assert_int_equal(ecdsa_sign_raw(&ec_impl_fast, &br_sha256_vtable, h, &sk, sig), 0);
-		ec_words_to_be(k, c->n, c->words);
+		words_to_be(k, c->n, c->words);
 		assert_int_equal(ecdsa_sign_raw(&ec_impl_fast, &br_sha256_vtable, h, &sk, sig), 0);
 		sk.xlen = c->bytes + 1;
 		assert_int_equal(ecdsa_sign_raw(&ec_impl_fast, &br_sha256_vtable, h, &sk, sig), 0);
@@ -334,18 +334,18 @@ static void refuses_signature_halves_out_of_range(void **state)
 		edge[2][0]++;
 		memset(edge[3], 0xff, c->bytes);
 		/* Digest 0 and key 1: r = s = x(G) mod n is valid, so each half is refused for itself. */
-		ec_words_to_be(rs, c->gx, c->words);
-		ec_words_to_be(rs + c->bytes, c->gx, c->words);
+		words_to_be(rs, c->gx, c->words);
+		words_to_be(rs + c->bytes, c->gx, c->words);
 		assert_true(ecdsa_verify_raw(sc, pub, digest, SPAN(rs, 2 * c->bytes)));
 		for (size_t half = 0; half < 2; half++) {
 			for (size_t i = 0; i < 4; i++) {
-				ec_words_to_be(rs, c->gx, c->words);
-				ec_words_to_be(rs + c->bytes, c->gx, c->words);
-				ec_words_to_be(rs + half * c->bytes, edge[i], c->words);
+				words_to_be(rs, c->gx, c->words);
+				words_to_be(rs + c->bytes, c->gx, c->words);
+				words_to_be(rs + half * c->bytes, edge[i], c->words);
 				assert_false(ecdsa_verify_raw(sc, pub, digest, SPAN(rs, 2 * c->bytes)));
 			}
 		}
-		ec_words_to_be(rs, c->gx, c->words);
+		words_to_be(rs, c->gx, c->words);
 		assert_false(ecdsa_verify_raw(sc, pub, digest, SPAN(rs, 2 * c->bytes - 1)));
 		assert_false(ecdsa_verify_raw(sc, SPAN(q, pub.n - 1), digest, SPAN(rs, 2 * c->bytes)));
 		q[pub.n - 1] ^= 1;
