@@ -244,6 +244,8 @@ static int add_snp_certs(struct tool *t, struct evidence *ev)
 static int answer(struct tool *t, struct evidence *ev)
 {
 	struct verified v;
+	if (ev->variant == VARIANT_SEV_SNP)
+		out_u64(&t->out, "cert_chain_count", ev->cert_count);
 	int e = add_snp_certs(t, ev);
 	if (e)
 		return e;

@@ -101,7 +101,6 @@ void show_snp(struct tool *t, const struct evidence *ev)
 	out_hex(o, "mr_aggregated", SPAN_ARR(s->mr_aggregated));
 	sha256(SPAN_ARR(r->chip_id), hash);
 	out_hex(o, "app_info_device_id", SPAN_ARR(hash));
-	out_u64(o, "cert_chain_count", ev->cert_count);
 }
 
 int show_pck_info(struct tool *t, const struct quote *q, struct span *chain, size_t *n, struct pck_info *out)
