@@ -12,9 +12,18 @@ struct ak_docs {
 	size_t crl_count;
 };
 
+/* Visible ASCII; what stands in a certificate that nobody has verified yet goes into messages and requests. */
+static bool is_address(struct span uri)
+{
+	for (size_t i = 0; i < uri.n; i++)
+		if (uri.p[i] <= ' ' || uri.p[i] > '~')
+			return false;
+	return uri.n > 0 && uri.n <= 2048;
+}
+
 static int download(const struct attest_ctx *ctx, struct arena *a, struct span uri, int64_t now, struct span *body, struct diag *d)
 {
-	if (uri.n > 2048 || memchr(uri.p, '\0', uri.n))
+	if (!is_address(uri))
 		return diag_fail(d, ERR_INPUT, "the address is malformed");
 	if (ctx->docs && doc_cache_get(ctx->docs, a, uri, now, body))
 		return 0;

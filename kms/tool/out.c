@@ -2,6 +2,7 @@
 
 #include <time.h>
 
+#include "base/text.h"
 #include "kms/wire/json_out.h"
 
 static void begin(struct out *o, const char *key)
@@ -45,7 +46,15 @@ void out_close(struct out *o)
 void out_text(struct out *o, const char *key, struct span text)
 {
 	begin(o, key);
-	json_out_string(&o->w, text);
+	if (utf8_valid(text)) {
+		json_out_string(&o->w, text);
+		return;
+	}
+	/* an answer is UTF-8 whatever the evidence holds */
+	wr_u8(&o->w, '"');
+	for (size_t i = 0; i < text.n; i++)
+		wr_u8(&o->w, text.p[i] >= ' ' && text.p[i] <= '~' && text.p[i] != '"' && text.p[i] != '\\' ? text.p[i] : '?');
+	wr_u8(&o->w, '"');
 }
 
 void out_hex(struct out *o, const char *key, struct span bytes)
