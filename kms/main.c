@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "boot/boot.h"
 #include "kms/verbs.h"
 
 static int verb_version(int argc, char **argv)
@@ -33,6 +34,8 @@ static int usage(FILE *to)
 
 int main(int argc, char **argv)
 {
+	if (getpid() == 1)
+		boot_main();
 	if (argc < 2)
 		return usage(stderr);
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
