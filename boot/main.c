@@ -31,7 +31,8 @@ enum {
 	ARENA_MAX = 512 << 20, /* what the shared disk may hold, parsed; untouched pages cost nothing */
 	DISK_WAIT_MS = 10000,
 	LEASE_WAIT_MS = 10000,
-	SYNC_EVERY_S = 1800
+	SYNC_EVERY_S = 1800,
+	THREAD_STACK = 1 << 20
 };
 
 static const char block_class[] = "/sys/class/block", devices[] = "/dev";
@@ -321,10 +322,21 @@ static int serve(struct diag *d)
 	return service_run(&m.service, d);
 }
 
+/* musl gives a thread 128 KiB unless told otherwise; verifying evidence takes more. Untouched pages cost nothing. */
+static void roomy_threads(void)
+{
+	pthread_attr_t attr;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, THREAD_STACK);
+	pthread_setattr_default_np(&attr);
+	pthread_attr_destroy(&attr);
+}
+
 void boot_main(void)
 {
 	struct diag d = {0};
 	m.started_ms = uptime_ms();
+	roomy_threads();
 	signal(SIGPIPE, SIG_IGN);
 	if (prepare(&d))
 		power_failed(d.text);
