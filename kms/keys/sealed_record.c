@@ -25,10 +25,10 @@ _Static_assert(SEALED_SLOT % SEALED_BLOCK == 0 && (int)OVERHEAD < (int)SEALED_BL
 
 static bool all_zero(struct span s)
 {
-	uint8_t any = 0;
 	for (size_t i = 0; i < s.n; i++)
-		any |= s.p[i];
-	return any == 0;
+		if (s.p[i] != 0)
+			return false;
+	return true;
 }
 
 static void record_digest(struct span record, uint8_t out[SHA256_LEN])
