@@ -21,6 +21,7 @@ static const struct {
 } verbs[] = {
 	{"verify-evidence", verb_verify_evidence, "show what evidence proves, or the step that refused it"},
 	{"serve", verb_serve, "serve the KMS as a process"},
+	{"get-keys", verb_get_keys, "fetch the keys of the application that runs here"},
 	{"--version", verb_version, "print the version"},
 };
 
