@@ -166,7 +166,7 @@ int tdx_rtmr_read(struct tdx *t, unsigned index, uint8_t out[TDX_RTMR_LEN], stru
 {
 	char path[PATH_ROOM], block[128];
 	struct arena a = arena_over(block, sizeof block);
-	struct span value;
+	struct span value = {0};
 	int r = rtmr_path(t, index, path, d);
 	if (!r)
 		r = file_read(&a, path, TDX_RTMR_LEN, &value, d);
