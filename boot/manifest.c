@@ -119,7 +119,7 @@ static int id_member(const struct json *j, const char *name, uint8_t out[20], bo
 static int read_instance(struct arena *a, struct span text, struct manifest *out, struct diag *d)
 {
 	const struct json *j = NULL;
-	bool present;
+	bool present = false;
 	int e = text.n > 0 ? json_parse(a, text, &j, d) : 0;
 	if (!e)
 		e = id_member(j, "app_id", out->app_id, &present, d);

@@ -139,8 +139,7 @@ static int kernel_name(const char *class_dir, const struct disk *k, const struct
 	}
 	if (dir)
 		closedir(dir);
-	return found ? 0
-		     : diag_fail(d, ERR_IO, "%s: the kernel does not see the partition at %llu", k->name, (unsigned long long)p->at);
+	return found ? 0 : diag_fail(d, ERR_IO, "%s: the kernel does not see the partition at %llu", k->name, (unsigned long long)p->at);
 }
 
 struct data {

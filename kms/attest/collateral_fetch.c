@@ -20,7 +20,7 @@ int64_t monotonic_ms(void)
 static int trusted_leaf(const struct sources *s, const struct cert_chain *chain, int64_t now, int64_t *expires, struct diag *d)
 {
 	struct x509_policy p = {.anchor = &s->root, .now = now, .purpose = x509_server_auth, .revocation = X509_REVOCATION_OFF};
-	struct x509_path path;
+	struct x509_path path = {0};
 	int e = fault_tell(&chain->fault, d);
 	if (!e && chain->count == 0)
 		e = diag_fail(d, ERR_INPUT, "issuer chain is empty");

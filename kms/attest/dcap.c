@@ -31,7 +31,7 @@ static struct x509_policy policy(const struct collateral *c, int64_t now)
 int dcap_chain_verify(const struct collateral *c, const struct cert_chain *chain, int64_t now, int64_t *expires, struct diag *d)
 {
 	struct x509_policy p = policy(c, now);
-	struct x509_path path;
+	struct x509_path path = {0};
 	int e = fault_tell(&chain->fault, d);
 	if (!e)
 		e = x509_path_verify(&chain->leaf, chain->pool, chain->pool_count, &p, &path, d);

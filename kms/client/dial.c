@@ -218,7 +218,7 @@ static int special_address(const struct url *u, struct address *a, struct diag *
 
 int link_dial(struct link_to *l, int64_t connect_deadline, struct diag *d)
 {
-	struct address list[ADDRESSES_MAX];
+	struct address list[ADDRESSES_MAX] = {0};
 	size_t n = 1;
 	int e = l->url->scheme == URL_HTTP || l->url->scheme == URL_HTTPS ? resolve(l->url, connect_deadline, list, &n, d)
 									  : special_address(l->url, &list[0], d);

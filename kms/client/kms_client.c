@@ -13,7 +13,7 @@ const char *kms_client_base(struct arena *a, struct span url)
 int kms_client_call(const struct kms_client *c, struct arena *a, const char *method, const struct message *request, const void *in,
 		    const struct message *response, void *out, struct http_reply *reply, struct diag *d)
 {
-	struct http_reply own;
+	struct http_reply own = {0};
 	struct http_reply *r = reply ? reply : &own;
 	const char *url = arena_fmt(a, "%s/%s?json", c->base, method);
 	struct span body = message_to_json(request, a, in);
