@@ -41,10 +41,13 @@ help: ## this list
 
 # $(1): build name
 define build
-$(B)/$(1)/dep.stamp: reproducible/build-deps reproducible/lock.txt reproducible/fetch
+# dep.stamp is touched only when other libraries came out, so that a new line in the lock does not compile everything again.
+$(B)/$(1)/dep.checked: reproducible/build-deps reproducible/lock.txt reproducible/fetch
 	@mkdir -p $$(@D)
 	reproducible/build-deps $(B)/$(1)/dep $$(CC_$(1)) ar "$$(filter-out -DUKMS_VERIFY=1,$$(CFLAGS_$(1))) -O2"
 	@touch $$@
+$(B)/$(1)/dep.stamp: $(B)/$(1)/dep.checked
+	@[ "$$$$(readlink $(B)/$(1)/dep)" = "$$$$(cat $$@ 2>/dev/null)" ] || readlink $(B)/$(1)/dep > $$@
 
 $(B)/$(1)/%.o: %.c $(B)/$(1)/dep.stamp
 	@mkdir -p $$(@D)
