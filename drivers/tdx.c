@@ -12,7 +12,7 @@
 #include "base/text.h"
 #include "drivers/file.h"
 
-enum { PATH_ROOM = 256, BUSY_TRIES = 4, GENERATION_WAIT_MS = 5000, GENERATION_POLL_MS = 10 };
+enum { PATH_ROOM = 256, GENERATION_WAIT_MS = 5000, GENERATION_POLL_MS = 10 };
 
 void tdx_init(struct tdx *t, const char *report_dir, const char *rtmr_dir)
 {
@@ -69,23 +69,16 @@ static int require_provider(struct tdx *t, struct diag *d)
 	return r;
 }
 
-static int write_report_data(int fd, const char *path, const uint8_t report_data[TDX_REPORT_DATA], struct diag *d)
+/* configfs hands a binary attribute to its owner when the file is closed, and says nothing then: what came of it shows in the generation.
+ */
+static int write_report_data(const char *inblob, const uint8_t report_data[TDX_REPORT_DATA], struct diag *d)
 {
-	for (int try = 0;; try++) {
-		ssize_t n = pwrite(fd, report_data, TDX_REPORT_DATA, 0);
-		if (n == TDX_REPORT_DATA)
-			return 0;
-		if (n >= 0 || errno != EBUSY)
-			return diag_fail(d, ERR_IO, "write %s: %s", path, n >= 0 ? "short" : strerror(errno));
-		if (try + 1 == BUSY_TRIES)
-			return diag_fail(d, ERR_TIMEOUT, "write %s: busy", path);
-		sleep_ms(1000);
-	}
+	return file_write_once(inblob, SPAN(report_data, TDX_REPORT_DATA), d);
 }
 
 /* Between these two looks at the generation nobody else may have written: it moves by exactly one for our write, and not again. */
-static int quote_locked(struct tdx *t, struct arena *a, int fd, const char *inblob, const uint8_t report_data[TDX_REPORT_DATA],
-			struct span *quote, struct diag *d)
+static int quote_locked(struct tdx *t, struct arena *a, const char *inblob, const uint8_t report_data[TDX_REPORT_DATA], struct span *quote,
+			struct diag *d)
 {
 	char outblob[PATH_ROOM];
 	uint64_t before, now;
@@ -93,7 +86,7 @@ static int quote_locked(struct tdx *t, struct arena *a, int fd, const char *inbl
 	if (!r)
 		r = generation(t, &before, d);
 	if (!r)
-		r = write_report_data(fd, inblob, report_data, d);
+		r = write_report_data(inblob, report_data, d);
 	if (r)
 		return r;
 	for (int waited = 0;; waited += GENERATION_POLL_MS) {
@@ -131,12 +124,13 @@ int tdx_quote(struct tdx *t, struct arena *a, const uint8_t report_data[TDX_REPO
 		r = path_join(inblob, t->report_dir, "inblob", d);
 	if (r)
 		goto out;
+	/* Only for the lock, which other programs that make quotes take too. */
 	fd = open(inblob, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || flock(fd, LOCK_EX) != 0) {
 		r = diag_fail(d, ERR_IO, "open %s: %s", inblob, strerror(errno));
 		goto out;
 	}
-	r = quote_locked(t, a, fd, inblob, report_data, quote, d);
+	r = quote_locked(t, a, inblob, report_data, quote, d);
 out:
 	if (fd >= 0)
 		close(fd);
