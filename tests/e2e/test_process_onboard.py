@@ -1,0 +1,299 @@
+"""The onboard phase in process mode: page, Bootstrap, Onboard from another KMS, policy over the webhook, and one key from many KMS."""
+
+import base64
+import hashlib
+import http.server
+import json
+import os
+import re
+import shutil
+import threading
+
+import pytest
+
+from tests.dev.client import Refused
+
+
+class AuthApi:
+    """Upstream's auth API: asks `decide(kind, boot_info)` for (allowed, reason)."""
+
+    def __init__(self):
+        self.asked, self.decide, self.broken = [], lambda kind, info: (True, ""), False
+        api = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                info = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                kind = self.path.rsplit("/", 1)[1]
+                api.asked.append((kind, info, dict(self.headers)))
+                allowed, reason = api.decide(kind, info)
+                self.reply({"isAllowed": allowed, "gatewayAppId": "0xgate", "reason": reason})
+
+            def do_GET(self):
+                self.reply({"status": "ok", "kmsContractAddr": "0xFaAD", "gatewayAppId": "0xgate", "chainId": 84532, "appImplementation": "0x43ac",
+                            "ethRpcUrl": "http://eth"})
+
+            def reply(self, value):
+                body = b"broken" if api.broken else json.dumps(value).encode()
+                self.send_response(500 if api.broken else 200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def config(self):
+        return {"core": {"auth_api": {"type": "webhook", "webhook": {"url": self.url}}}}
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def auth():
+    api = AuthApi()
+    yield api
+    api.close()
+
+
+def refused(call, *args, **kw):
+    with pytest.raises(Refused) as problem:
+        call(*args, **kw)
+    assert problem.value.status == 400
+    return problem.value.error
+
+
+def onboard(process, source, domain="kms.test"):
+    return process.kms().call("Onboard.Onboard", {"source_url": f"https://127.0.0.1:{source.port}/", "domain": domain}, tls=False)
+
+
+def finish(process):
+    assert process.kms().get("/finish", tls=False)[0] == 200
+    process.wait_tls()
+
+
+def app_key(process, guest, version=1):
+    kms = process.kms()
+    return kms.call("GetAppKey", {"api_version": version, "vm_config": guest.vm_config}, context=kms.ra_context(guest.attest))
+
+
+def test_three_kms_share_one_key(start, platform):
+    first = start("first")
+    first.bootstrap()
+    second, third = start("second"), start("third")
+    assert onboard(second, first) == {}
+    assert "already been onboarded" in refused(onboard, second, first)
+    finish(second)
+    assert onboard(third, second) == {}
+    finish(third)
+    one = platform.guest(b'{"name":"a"}', app_id=b"A" * 20, instance_id=b"I" * 20)
+    two = platform.guest(b'{"name":"b"}', app_id=b"A" * 20, instance_id=b"I" * 20)
+    keys = [app_key(kms, guest, version) for kms, guest, version in ((first, one, 1), (second, two, 0), (third, one, 0))]
+    for name in ("k256_key", "k256_signature", "env_crypt_key", "disk_crypt_key"):
+        assert len({k[name] for k in keys}) == 1, name
+    metas = [kms.kms().call("GetMeta") for kms in (first, second, third)]
+    assert len({m["k256_pubkey"] for m in metas}) == 1
+    assert metas[0]["bootstrap_info"] and metas[1]["bootstrap_info"] is None
+
+
+def test_onboard_answers_with_the_key_if_asked_to(start):
+    first = start("first")
+    first.bootstrap()
+    second = start("second", config={"core": {"onboard": {"respond_key": True}}})
+    assert onboard(second, first) == {"k256_pubkey": first.kms().call("GetMeta")["k256_pubkey"]}
+
+
+def test_policy_is_asked_about_bootstrap_source_and_caller(start, platform, auth):
+    process = start("first", config=auth.config())
+    auth.decide = lambda kind, info: (False, "Aggregated MR not allowed")
+    assert refused(process.kms().call, "Onboard.Bootstrap", {"domain": "kms.test"}, tls=False) == \
+        "KMS is not allowed to bootstrap: boot denied: Aggregated MR not allowed"
+    assert auth.asked[-1][0] == "kms" and list(auth.asked[-1][1])[:3] == ["attestationMode", "teeVariant", "mrAggregated"]
+    assert auth.asked[-1][2]["User-Agent"].startswith("dstack-kms/")
+    auth.decide = lambda kind, info: (True, "")
+    process.bootstrap()
+
+    guest = platform.guest()
+    key = app_key(process, guest)
+    assert key["gateway_app_id"] == key["tproxy_app_id"] == "0xgate"
+    meta = process.kms().call("GetMeta")
+    assert (meta["chain_id"], meta["kms_contract_address"], meta["is_dev"]) == (84532, "0xFaAD", False)
+    auth.decide = lambda kind, info: (kind == "kms", "OS image is not allowed")
+    assert refused(app_key, process, guest) == "App not allowed: Boot denied: OS image is not allowed"
+    auth.decide = lambda kind, info: (kind == "app", "TCB status is not up to date")
+    for method in ("GetAppKey", "GetTempCaCert", "GetKmsKey"):
+        assert refused(process.kms().call, method, {}) == "KMS self authorization failed: KMS is not allowed: TCB status is not up to date"
+    auth.decide, auth.broken = (lambda kind, info: (True, "")), True
+    assert f"auth api {auth.url}/bootAuth/kms returned 500 Internal Server Error: broken" in refused(process.kms().call, "GetTempCaCert")
+    assert f"auth api {auth.url} returned 500" in refused(process.kms().call, "GetMeta")
+
+    auth.broken = False
+    second = start("second", config=auth.config())
+    auth.decide = lambda kind, info: (len(auth.asked) - asked == 1, "not this source")  # the source about itself, then we about the source
+    asked = len(auth.asked)
+    assert refused(onboard, second, process) == "Failed to onboard: Source KMS is not allowed for onboarding: boot denied: not this source"
+
+
+def test_source_refusal_reaches_the_operator(start, auth):
+    first = start("first", config=auth.config())
+    first.bootstrap()
+    second = start("second")
+    asked = len(auth.asked)
+    # GetTempCaCert and GetKmsKey ask about the source itself first, then about us.
+    auth.decide = lambda kind, info: (len(auth.asked) - asked < 3, "Aggregated MR not allowed")
+    error = refused(onboard, second, first)
+    assert error.startswith("Failed to onboard: Request failed with status=400 Bad Request, error=") and "Boot denied: Aggregated MR not allowed" in error
+
+
+def test_source_without_tls_or_evidence(start):
+    first, second = start("first"), start("second")
+    with pytest.raises(Refused) as problem:
+        second.kms().call("Onboard.Onboard", {"source_url": f"https://127.0.0.1:{first.port}", "domain": "kms.test"}, tls=False)
+    assert problem.value.error.startswith("Failed to onboard: ")
+    third = start("third", config={"core": {"attest_rpc_cert": False}})
+    third.bootstrap()
+    assert refused(onboard, second, third) == "Failed to onboard: Source KMS certificate does not contain attestation"
+
+
+@pytest.mark.parametrize("domain", ["", "a..b", "-a.test", "a-.test", "x" * 64 + ".test", "kms.test.", "bücher.test"])
+def test_bad_domains(start, domain):
+    process = start()
+    assert refused(process.kms().call, "Onboard.Bootstrap", {"domain": domain}, tls=False).startswith("domain ")
+
+
+def test_attestation_info_has_both_names(start, auth):
+    process = start(config=auth.config())
+    info = process.kms().call("GetAttestationInfo", {}, tls=False)
+    assert list(info) == ["device_id", "mr_aggregated", "os_image_hash", "attestation_mode", "tee_variant", "site_name", "eth_rpc_url",
+                          "kms_contract_address", "ppid"]
+    assert info["attestation_mode"] == info["tee_variant"] == "dstack-gcp-tdx" and info["eth_rpc_url"] == "http://eth"
+    assert info["mr_aggregated"] == process.guest.mr_aggregated().hex() and info["device_id"] == process.guest.device_id().hex()
+    assert info["os_image_hash"] == process.guest.os_image_hash.hex()
+
+
+def test_finish_rpc_answers_and_goes_on(start):
+    process = start()
+    process.kms().call("Onboard.Bootstrap", {"domain": "kms.test"}, tls=False)
+    assert process.kms().call("Onboard.Finish", None, tls=False) is None
+    process.wait_tls()
+
+
+def test_auto_bootstrap_opens_no_port(start):
+    process = start(config={"core": {"onboard": {"auto_bootstrap_domain": "auto.test"}}})
+    process.wait_tls()
+    assert process.kms().call("GetMeta")["bootstrap_info"] is None
+    assert (process.state / "certs/rpc-domain").read_text() == "auto.test"
+
+
+def test_files_have_upstreams_layout_and_private_modes(start):
+    process = start()
+    process.bootstrap()
+    certs = process.state / "certs"
+    names = {p.name for p in certs.iterdir()}
+    assert names == {"tmp-ca.key", "root-ca.key", "rpc.key", "root-k256.key", "tmp-ca.crt", "root-ca.crt", "rpc.crt", "rpc-domain", "bootstrap-info.json"}
+    assert (certs / "root-k256.key").stat().st_size == 32 and certs.stat().st_mode & 0o777 == 0o700
+    for name in names:
+        assert (certs / name).stat().st_mode & 0o777 == (0o600 if name.endswith(".key") else 0o644), name
+
+
+def test_root_certificate_of_another_key_is_refused(start, platform, tmp_path):
+    one, two = start("one"), start("two")
+    one.bootstrap()
+    two.bootstrap()
+    one.stop()
+    two.stop()
+    shutil.copy(two.state / "certs/root-ca.crt", one.state / "certs/root-ca.crt")
+    again = None
+    try:
+        from tests.dev.machine import MachineError
+        with pytest.raises(MachineError) as problem:
+            again = start("one")
+            again.wait_tls()
+        assert "CA certificate does not match private key" in str(problem.value)
+    finally:
+        if again:
+            again.stop()
+
+
+# --- the page -------------------------------------------------------------------------------------------------------------------------
+
+def test_page_is_self_contained_and_readable_without_javascript(start, auth):
+    process = start(config=auth.config())
+    status, headers, body = process.kms().get("/", tls=False)
+    page = body.decode()
+    assert status == 200 and headers["Content-Type"] == "text/html; charset=utf-8" and len(body) <= 20480
+    policy = headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'self';")
+    for tag in ("script", "style"):
+        inner = re.search(f"<{tag}>(.*?)</{tag}>", page, re.S)[1]
+        assert f"{tag}-src 'sha256-{base64.b64encode(hashlib.sha256(inner.encode()).digest()).decode()}'" in policy
+    assert not re.search(r'(src|href)="?(https?:)?//', page) and "{{" not in page
+    guest = process.guest
+    for value in (guest.mr_aggregated().hex(), guest.device_id().hex(), guest.os_image_hash.hex(), "dstack-gcp-tdx", "0xFaAD", "84532",
+                  f"kms:add-image 0x{guest.os_image_hash.hex()}", f"kms:add 0x{guest.mr_aggregated().hex()}", f"kms:add-device 0x{guest.device_id().hex()}"):
+        assert value in page, value
+
+
+def browser(width):
+    webdriver = pytest.importorskip("selenium.webdriver")
+    options = webdriver.ChromeOptions()
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", f"--window-size={width},1000", "--hide-scrollbars"):
+        options.add_argument(argument)
+    for binary in ("/usr/bin/chromium", "/usr/bin/chromium-browser"):
+        if os.path.exists(binary):
+            options.binary_location = binary
+            from selenium.webdriver.chrome.service import Service
+            b = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
+            b.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": False})
+            return b
+    pytest.skip("no chromium")
+
+
+def shot(b, name):
+    directory = os.environ.get("SCREENSHOTS")
+    if directory:
+        b.save_screenshot(f"{directory}/{name}.png")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_page_drives_bootstrap_to_https(start, auth, width):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    process = start(config=auth.config())
+    b = browser(width)
+    try:
+        b.get(f"http://127.0.0.1:{process.port}/")
+        shown = lambda ident: b.find_element(By.ID, ident).is_displayed()
+        shot(b, f"page-{width}-start")
+        assert b.execute_script("return document.documentElement.scrollWidth <= window.innerWidth"), "the page is wider than the screen"
+        assert len(b.find_elements(By.CSS_SELECTOR, "button.copy")) >= 8
+        b.find_element(By.CSS_SELECTOR, "#choices [data-show=bootstrap]").click()
+        field = b.find_element(By.CSS_SELECTOR, "#bootstrap input")
+        auth.decide = lambda kind, info: (False, "Aggregated MR not allowed")
+        field.send_keys("kms.test")
+        b.find_element(By.CSS_SELECTOR, "#bootstrap button.main").click()
+        WebDriverWait(b, 30).until(lambda _: "boot denied: Aggregated MR not allowed" in b.find_element(By.ID, "error").text)
+        shot(b, f"page-{width}-denied")
+        auth.decide = lambda kind, info: (True, "")
+        b.find_element(By.CSS_SELECTOR, "#bootstrap button.main").click()
+        WebDriverWait(b, 30).until(lambda _: shown("done"))
+        result = json.loads(b.find_element(By.ID, "result").get_attribute("value"))
+        assert set(result) == {"caPubkey", "k256Pubkey", "attestation"}
+        shot(b, f"page-{width}-done")
+        b.find_element(By.ID, "finish").click()
+        WebDriverWait(b, 30).until(lambda _: shown("end"))
+        assert b.find_element(By.ID, "final").text == "Setup completed. You can close this window."
+        shot(b, f"page-{width}-end")
+        process.wait_tls()
+        assert "0x" + process.kms().call("GetMeta")["k256_pubkey"] == result["k256Pubkey"]
+        severe = [entry for entry in b.get_log("browser") if entry["level"] == "SEVERE" and "favicon" not in entry["message"] and "400" not in entry["message"]]
+        assert not severe, severe
+    finally:
+        b.quit()
