@@ -42,7 +42,7 @@ int collateral_from_json(struct arena *a, struct span json, struct span root_der
 enum { COLLATERAL_ENDPOINTS = 4 };
 
 struct collateral_config {
-	const char *endpoint[COLLATERAL_ENDPOINTS]; /* PCCS base URLs, tried in order */
+	const char *endpoint[COLLATERAL_ENDPOINTS]; /* PCCS base URLs, tried in order; each may hold several with blanks between them */
 	size_t endpoint_count;                      /* 0: https://pccs.phala.network */
 	bool offline;                               /* never ask an endpoint */
 	struct span bundle;                         /* JSON form supplied by the operator, or empty: used for its platform while valid */

@@ -396,6 +396,26 @@ static int pin_bundle(struct collateral_cache *cc, const struct collateral_confi
 	return 0;
 }
 
+/* One base URL, or several with blanks between them. */
+static int add_endpoints(struct sources *s, const char *urls, struct diag *d)
+{
+	static const char blanks[] = " \t\r\n";
+	for (urls += strspn(urls, blanks); *urls; urls += strspn(urls, blanks)) {
+		size_t n = strcspn(urls, blanks);
+		char url[PCCS_URL_MAX];
+		if (s->base_count == COLLATERAL_ENDPOINTS || n >= sizeof url)
+			return diag_fail(d, ERR_CONFIG, "more than %d PCCS endpoints, or one that is too long", COLLATERAL_ENDPOINTS);
+		memcpy(url, urls, n);
+		url[n] = '\0';
+		int e = pccs_normalise(url, s->base[s->base_count], d);
+		if (e)
+			return e;
+		s->base_count++;
+		urls += n;
+	}
+	return 0;
+}
+
 static int set_up(struct collateral_cache *cc, const struct collateral_config *cfg, struct diag *d)
 {
 	struct sources *s = &cc->sources;
@@ -404,15 +424,10 @@ static int set_up(struct collateral_cache *cc, const struct collateral_config *c
 	cc->timeout_ms = cfg->timeout_ms ? cfg->timeout_ms : WAIT_MS;
 	s->fetcher = cfg->fetcher;
 	s->offline = cfg->offline || !cfg->fetcher.get;
-	if (cfg->endpoint_count > COLLATERAL_ENDPOINTS)
-		return diag_fail(d, ERR_CONFIG, "more than %d PCCS endpoints", COLLATERAL_ENDPOINTS);
 	for (size_t i = 0; !e && i < cfg->endpoint_count; i++)
-		e = pccs_normalise(cfg->endpoint[i], s->base[i], d);
-	s->base_count = cfg->endpoint_count;
-	if (!e && cfg->endpoint_count == 0) {
-		e = pccs_normalise(default_pccs, s->base[0], d);
-		s->base_count = 1;
-	}
+		e = add_endpoints(s, cfg->endpoint[i], d);
+	if (!e && s->base_count == 0)
+		e = add_endpoints(s, default_pccs, d);
 	struct span root = arena_dup(&cc->self, cfg->root_der);
 	if (!e && !root.p)
 		e = diag_fail(d, ERR_LIMIT, "no memory for collateral");

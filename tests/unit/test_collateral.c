@@ -211,8 +211,8 @@ static void tries_endpoints_in_order_and_takes_only_what_verifies(void **state)
 	(void)state;
 	struct stand_in s;
 	struct collateral_config cfg = {
-		.endpoint = {"https://absent.invalid", "https://broken.invalid/", "https://good.invalid/sgx/certification/v4/"},
-		.endpoint_count = 3};
+		.endpoint = {"https://absent.invalid  https://broken.invalid/", "https://good.invalid/sgx/certification/v4/"},
+		.endpoint_count = 2};
 	struct collateral_cache *cc = open_real(&s, cfg);
 	s.base = "https://good.invalid";
 	s.broken_base = "https://broken.invalid";
