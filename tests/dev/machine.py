@@ -26,11 +26,12 @@ def need(program, package):
 
 
 def shared_disk(path, files):
-    """A FAT32 volume labelled DSTACKSHR as the dstack-cloud CLI makes it. files: name -> bytes."""
+    """A FAT32 volume labelled DSTACKSHR as the dstack-cloud CLI makes it, but large enough for mtools of any release to take it for FAT32
+    (65,525 clusters). files: name -> bytes."""
     path = Path(path)
     with open(path, "wb") as f:
-        f.truncate(8 << 20)
-    subprocess.run(["mkfs.fat", "-F", "32", "-n", "DSTACKSHR", str(path)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        f.truncate(40 << 20)
+    subprocess.run(["mkfs.fat", "-F", "32", "-s", "1", "-n", "DSTACKSHR", str(path)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     with tempfile.TemporaryDirectory() as tmp:
         for name, data in files.items():
             (Path(tmp) / name).write_bytes(data)
