@@ -18,15 +18,11 @@ export UKMS_CACHE
 # This part of the file is read by the make that runs inside the root, where B is /work/out and the headers are in /work/headers.
 
 CC_musl      := musl-gcc
-CFLAGS_musl  := -O2 -fstack-protector-strong -fPIE -fcf-protection=full -ffunction-sections -fdata-sections -idirafter reproducible/musl -idirafter /work/headers/include
-LDFLAGS_musl := -L$(B)/musl -static-pie -s -Wl,--gc-sections,--build-id=none,-z,relro,-z,now,-z,noexecstack
+CFLAGS_musl  := -O2 -fstack-protector-strong -fPIE -fcf-protection=full -ffunction-sections -fdata-sections -idirafter /work/headers/include
+LDFLAGS_musl := -static-pie -s -Wl,--gc-sections,--build-id=none,-z,relro,-z,now,-z,noexecstack
 $(eval $(call build,musl))
 
-# musl's crypt(3) is in its libc.
-$(B)/musl/libcrypt.a:
-	ar rcsD $@
-
-$(B)/musl/init: $(B)/musl/kms/main.o $(B)/musl/libukms.a $(B)/musl/libcrypt.a
+$(B)/musl/init: $(B)/musl/kms/main.o $(B)/musl/libukms.a
 	$(LINK_musl)
 
 # --- outside -------------------------------------------------------------------------------------------------------------------------
