@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/wr.h"
+#include "image/crc32.h"
 
 enum { HEADER_LEN = 92, ENTRY_LEN = 128, ENTRIES = 128, ENTRIES_LEN = ENTRY_LEN * ENTRIES };
 _Static_assert(ENTRIES_LEN == TABLE_ENTRIES_SECTORS * SECTOR, "the entries fill their sectors");
@@ -12,17 +13,6 @@ static const uint8_t disk_guid[16] = {0x00, 0xc0, 0xac, 0xd5, 0, 0, 0, 0x40, 0x8
 static const uint8_t esp_guid[16] = {0x00, 0xc0, 0xac, 0xd5, 0, 0, 0, 0x40, 0x80, 0, 0, 0, 0, 0, 0, 2};
 static const uint8_t esp_type[16] = {0x28, 0x73, 0x2a, 0xc1, 0x1f, 0xf8, 0xd2, 0x11, 0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e, 0xc9, 0x3b};
 static const char esp_name[] = "EFI System Partition";
-
-static uint32_t crc32(const uint8_t *p, size_t n)
-{
-	uint32_t crc = 0xffffffff;
-	for (size_t i = 0; i < n; i++) {
-		crc ^= p[i];
-		for (int bit = 0; bit < 8; bit++)
-			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
-	}
-	return ~crc;
-}
 
 static void entries(uint8_t out[ENTRIES_LEN])
 {
@@ -58,8 +48,8 @@ static void header(uint8_t out[HEADER_LEN], uint64_t self, uint64_t other, uint6
 		wr_u64le(&w, entries_at);
 		wr_u32le(&w, ENTRIES);
 		wr_u32le(&w, ENTRY_LEN);
-		wr_u32le(&w, crc32(table, sizeof table));
-		crc = crc32(out, HEADER_LEN);
+		wr_u32le(&w, crc32_more(0, SPAN_ARR(table)));
+		crc = crc32_more(0, (struct span){out, HEADER_LEN});
 	}
 }
 
