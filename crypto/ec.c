@@ -57,14 +57,14 @@ static uint32_t mul(unsigned char *G, size_t Glen, const unsigned char *x, size_
 
 static size_t mulgen(unsigned char *R, const unsigned char *x, size_t xlen, int curve)
 {
-	uint64_t k[EC_WORDS_MAX] = {0}, xy[2 * EC_WORDS_MAX];
+	uint64_t k[EC_WORDS_MAX], xy[2 * EC_WORDS_MAX];
 	if (curve == BR_EC_curve25519) {
+		/* The ladder from the base point: slower than a fixed-base routine by tens of microseconds, and 60 kB smaller. */
+		static const uint8_t base[32] = {9};
 		if (xlen > 32)
 			return 0;
-		memcpy(k, x, xlen);
-		curve25519_x25519base_byte(R, (const uint8_t *)k);
-		wipe(k, sizeof k);
-		return 32;
+		memcpy(R, base, sizeof base);
+		return x25519(R, x, xlen) ? 32 : 0;
 	}
 	const struct ec_curve *c = ec_curve_of(curve);
 	if (!c || xlen > c->bytes)
