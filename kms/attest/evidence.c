@@ -77,6 +77,8 @@ int tdx_events_parse_json(struct arena *a, struct span text, const struct tdx_ev
 {
 	static const char what[] = "Failed to parse tdx_event_log";
 	const struct json *top;
+	if (text.n > EVENT_LOG_JSON_MAX)
+		return diag_fail(d, ERR_LIMIT, "%s: longer than %d bytes", what, (int)EVENT_LOG_JSON_MAX);
 	int e = json_parse(a, text, &top, d);
 	if (e)
 		return diag_wrap(d, e, what);

@@ -105,7 +105,7 @@ static int verify_td_quote(const struct attest_ctx *ctx, struct arena *a, const 
 	if (!r)
 		return no_memory(d);
 	if (!ctx->collateral)
-		return diag_fail(d, ERR_CONFIG, "TDX quotes cannot be verified: there is no Intel trust anchor");
+		return diag_fail(d, ERR_CONFIG, "TDX quotes cannot be verified: there is no source of collateral");
 	int e = dcap_verify_cached(a, ev->quote, ctx->collateral, now, &options, r, d);
 	if (e)
 		return e;

@@ -128,6 +128,8 @@ int vm_config_parse(struct arena *a, struct span text, bool unwrap, struct vm_co
 	*out = (struct vm_config){0};
 	if (text.n == 0)
 		return 0;
+	if (text.n > VM_CONFIG_MAX)
+		return diag_fail(d, ERR_LIMIT, "%s: longer than %d bytes", what, (int)VM_CONFIG_MAX);
 	int e = json_parse_repeats(a, text, &top, d);
 	if (e)
 		return diag_wrap(d, e, what);

@@ -24,6 +24,8 @@ struct vm_config {
 	struct span mr_config;
 };
 
+enum { VM_CONFIG_MAX = 64 * 1024 }; /* real ones have 2 KiB; what JSON unfolds into stays below 3 MiB */
+
 /* Parses it; "" counts as {}. unwrap: a string member vm_config is parsed instead, one level (only for evidence that was not verified).
  * ERR_INPUT "Failed to parse vm config: ...", ERR_LIMIT. */
 int vm_config_parse(struct arena *a, struct span text, bool unwrap, struct vm_config *out, struct diag *d);

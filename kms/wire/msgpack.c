@@ -2,7 +2,7 @@
 
 #include "base/text.h"
 
-enum { DEPTH_MAX = 64 };
+enum { DEPTH_MAX = 64, SKIP_MAX = 1 << 21 /* items of one array or map; the largest that is ever read has half as many */ };
 
 /* How a type byte says its length: a fixed range, or 1, 2 or 4 bytes behind it. */
 static size_t length(struct rd *r, unsigned width)
@@ -133,7 +133,7 @@ static void skip(struct rd *r, unsigned depth);
 
 static void skip_items(struct rd *r, size_t n, unsigned depth)
 {
-	if (depth >= DEPTH_MAX)
+	if (depth >= DEPTH_MAX || n > SKIP_MAX)
 		rd_fail(r);
 	while (n-- > 0 && rd_ok(r)) {
 		/* the long runs are byte vectors: small integers, skipped here without a call each */

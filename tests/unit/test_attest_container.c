@@ -2,6 +2,7 @@
 #include "tests/unit/attest.h"
 
 #include "base/wr.h"
+#include "kms/attest/vm_config.h"
 
 static const char *const with_both[] = {"containers/simulator_tdx",      "containers/tdx_lite",
 					"containers/nitro_prod",         "containers/sev_snp",
@@ -135,6 +136,26 @@ static void test_what_one_container_unfolds_into_is_bounded(void **state)
 	assert_true(arena.used - before < 4096);
 }
 
+static void test_json_that_would_unfold_too_far_is_refused_unread(void **state)
+{
+	(void)state;
+	const struct tdx_event *events;
+	struct vm_config cfg;
+	struct diag d = {0};
+	size_t n, size = 1 << 20;
+	uint8_t *text = arena_alloc(&arena, size);
+	memset(text, '[', size);
+	size_t before = arena.used;
+	assert_int_equal(tdx_events_parse_json(&arena, SPAN(text, size), &events, &n, &d), ERR_LIMIT);
+	assert_int_equal(vm_config_parse(&arena, SPAN(text, size), false, &cfg, &d), ERR_LIMIT);
+	assert_int_equal(arena.used, before);
+	/* and what is read stays below 10 MiB */
+	for (size_t i = 0; i < EVENT_LOG_JSON_MAX; i++)
+		text[i] = i == 0 ? '[' : i & 1 ? '1' : ',';
+	assert_int_equal(tdx_events_parse_json(&arena, SPAN(text, EVENT_LOG_JSON_MAX), &events, &n, &d), ERR_INPUT);
+	assert_true(arena.used - before < 10 << 20);
+}
+
 static void test_a_full_arena_is_an_error_and_not_a_wrong_answer(void **state)
 {
 	(void)state;
@@ -203,6 +224,7 @@ int main(void)
 		cmocka_unit_test(test_ten_mebibytes_are_the_limit),
 		cmocka_unit_test(test_a_count_that_the_input_cannot_hold_takes_no_memory),
 		cmocka_unit_test(test_what_one_container_unfolds_into_is_bounded),
+		cmocka_unit_test(test_json_that_would_unfold_too_far_is_refused_unread),
 		cmocka_unit_test(test_a_full_arena_is_an_error_and_not_a_wrong_answer),
 		cmocka_unit_test(test_the_old_form_takes_report_data_from_the_quote),
 		cmocka_unit_test(test_the_old_form_says_what_is_wrong),
