@@ -40,7 +40,7 @@ int ratls_extract(struct span cert_der, struct ratls_evidence *out, struct diag 
 	out->spki = c.spki;
 	e = extension(&c, SPAN_ARR(oid_container), "1.3.6.1.4.1.62397.1.8", &out->container, d);
 	if (e)
-		return e;
+		return diag_wrap(d, e, "Failed to decode attestation from cert extension");
 	if (out->container.p) {
 		out->form = RATLS_CONTAINER;
 		return 0;
