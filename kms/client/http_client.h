@@ -64,10 +64,10 @@ struct http_reply {
 	struct span spki; /* https: its SubjectPublicKeyInfo, DER */
 };
 
-/* One exchange. Everything in out is in the arena, and nothing of a failed exchange is to be used.
- * 0 whatever the status; ERR_CONFIG (bad URL, no trust), ERR_IO (refused, reset, lookup), ERR_TIMEOUT, ERR_CRYPTO (certificate, handshake),
- * ERR_INPUT (malformed answer), ERR_LIMIT. d: "error sending request for url (URL): client error (Connect): tcp connect error: Connection
- * refused (os error 111)" and its siblings of the protocol's section 10.4. */
+/* One exchange. It takes up to 100 KiB of the arena besides the answer. Everything in out is in the arena, and nothing of a failed exchange
+ * is to be used. 0 whatever the status; ERR_CONFIG (bad URL, no trust), ERR_IO (refused, reset, lookup), ERR_TIMEOUT, ERR_CRYPTO
+ * (certificate, handshake), ERR_INPUT (malformed answer), ERR_LIMIT. d: "error sending request for url (URL): client error (Connect): tcp
+ * connect error: Connection refused (os error 111)" and its siblings of the protocol's section 10.4. */
 int http_fetch(struct arena *a, const struct http_fetch *f, struct http_reply *out, struct diag *d);
 
 /* GET for collateral: follows up to 10 redirects; https needs roots (NULL: https is refused). The result borrows `roots`. */

@@ -173,6 +173,8 @@ int loop_open(struct loop *l, struct server *s, unsigned conns, unsigned slots, 
 void loop_close(struct loop *l);
 void *loop_main(void *loop);
 void loop_wake(struct loop *l);
+/* Lets somebody go so that somebody can come: the connection that is idle longest. false: nobody is idle. */
+bool loop_make_room(struct loop *l);
 void loop_answered(struct loop *l, struct conn *c);
 
 /* worker.c */

@@ -84,8 +84,7 @@ static struct conn *of_phase(struct link *at)
 	return (struct conn *)((uint8_t *)at - offsetof(struct conn, by_phase));
 }
 
-/* Lets somebody go so that somebody can come: the connection that is idle longest. */
-static bool make_room(struct loop *l)
+bool loop_make_room(struct loop *l)
 {
 	if (link_alone(&l->phases[PHASE_IDLE]))
 		return false;
@@ -103,7 +102,7 @@ static void accept_some(struct loop *l)
 		int fd = room ? accept4(l->server->listen_fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC) : -1;
 		if (fd < 0 && room && (errno == EAGAIN || errno == ECONNABORTED || errno == EINTR))
 			return;
-		if (fd < 0 && room && (errno == EMFILE || errno == ENFILE) && make_room(l))
+		if (fd < 0 && room && (errno == EMFILE || errno == ENFILE) && loop_make_room(l))
 			continue;
 		if (fd < 0) {
 			metric_add(&server_series.turned_away, 1);
@@ -112,7 +111,7 @@ static void accept_some(struct loop *l)
 			return;
 		}
 		if (full)
-			make_room(l);
+			loop_make_room(l);
 		struct conn *c = conn_open(l, fd, &from);
 		if (c)
 			conn_run(c);

@@ -166,7 +166,7 @@ int server_open(struct server **out, const struct server_config *c, struct diag 
 
 uint16_t server_port(const struct server *s)
 {
-	struct sockaddr_storage a;
+	struct sockaddr_storage a = {0};
 	socklen_t len = sizeof a;
 	if (getsockname(s->listen_fd, (struct sockaddr *)&a, &len) != 0)
 		return 0;

@@ -14,10 +14,12 @@ enum { FULL_RECORD = 16384, RECORD_CCS = 20 };
 static void *cert_room(void *self, size_t n)
 {
 	struct conn *c = self;
-	if (!budget_take(&c->loop->server->budget, n)) {
-		metric_add(&server_series.memory_full, 1);
-		return NULL;
-	}
+	/* Idle connections keep their certificates: they must not be able to keep everybody else out. */
+	while (!budget_take(&c->loop->server->budget, n))
+		if (!loop_make_room(c->loop)) {
+			metric_add(&server_series.memory_full, 1);
+			return NULL;
+		}
 	c->cert_len = n;
 	c->cert = malloc(n ? n : 1);
 	if (!c->cert) {

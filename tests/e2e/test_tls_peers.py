@@ -149,6 +149,16 @@ def test_python_ssl_with_a_client_certificate(ready, files):
             assert is_meta(body)
 
 
+def test_pipelined_requests_over_tls(ready, files):
+    request = b"GET /prpc/GetMeta HTTP/1.1\r\nHost: kms.test\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", ready.port)) as plain, python_context(files).wrap_socket(plain, server_hostname="kms.test") as tls:
+        tls.sendall(request * 9 + request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        heard = b""
+        while more := tls.recv(65536):
+            heard += more
+        assert heard.count(b"HTTP/1.1 200 OK\r\n") == 10 and heard.count(b"BEGIN CERTIFICATE") == 10
+
+
 def test_python_ssl_with_a_foreign_certificate_is_alerted(ready, files):
     with socket.create_connection(("127.0.0.1", ready.port)) as plain:
         with pytest.raises(ssl.SSLError, match="BAD_CERTIFICATE"):

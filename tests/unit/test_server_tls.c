@@ -133,6 +133,30 @@ static void an_intermediate_is_refused(void **state)
 	is_thrown_out(try(chain, 2, &key, false), BAD_CERTIFICATE);
 }
 
+static void idle_clients_cannot_use_up_the_memory_for_certificates(void **state)
+{
+	(void)state;
+	struct server_tls tls = {.chain = &server_cert, .chain_len = 1, .client_ca = ca.cert};
+	memcpy(tls.key, server_key.scalar, 32);
+	struct serving small;
+	serving_start(
+		&small,
+		&(struct server_config){
+			.listen_fd = -1, .address = "127.0.0.1", .tls = &tls, .handler = handle, .limits = {.loops = 1, .memory = 150000}});
+	static struct tls_client c[4];
+	struct span leaf = make_leaf(&arena, &ca, &key, &(struct leaf_form){.attestation = SPAN(arena_alloc(&arena, 60000), 60000)});
+	for (int i = 0; i < 4; i++) {
+		c[i] = (struct tls_client){.chain = &leaf, .chain_len = 1, .key = &key};
+		tls_client_open(&c[i], &arena, small.port);
+		assert_true(tls_client_handshake(&c[i]));
+	}
+	char byte;
+	assert_int_equal(recv(c[0].fd, &byte, 1, 0), 0);
+	for (int i = 0; i < 4; i++)
+		tls_client_close(&c[i]);
+	serving_stop(&small);
+}
+
 static void garbage_is_no_certificate(void **state)
 {
 	(void)state;
@@ -199,6 +223,7 @@ int main(void)
 		cmocka_unit_test(a_ca_is_no_client),
 		cmocka_unit_test(server_auth_alone_is_not_for_clients),
 		cmocka_unit_test(an_intermediate_is_refused),
+		cmocka_unit_test(idle_clients_cannot_use_up_the_memory_for_certificates),
 		cmocka_unit_test(garbage_is_no_certificate),
 		cmocka_unit_test(a_stolen_certificate_is_worth_nothing),
 		cmocka_unit_test(a_missing_proof_of_possession_ends_the_handshake),
