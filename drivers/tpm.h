@@ -16,7 +16,7 @@ enum {
 	TPM_PCRS = 24,
 	TPM_PCR_LEN = 32,      /* the SHA-256 bank, the only one used */
 	TPM_SECRET_MAX = 128,  /* bytes that can be sealed */
-	TPM_SEALED_MAX = 1024, /* a sealed object: TPM2B_PUBLIC || TPM2B_PRIVATE */
+	TPM_SEALED_MAX = 1024, /* a sealed object with its proof of origin */
 	TPM_QUALIFYING_LEN = 32,
 	TPM_NV_MAX = 8192 /* bytes of one NV index that are read: certificates and templates */
 };
@@ -54,8 +54,9 @@ int tpm_pcr_read(struct tpm *t, unsigned pcr, uint8_t out[TPM_PCR_LEN], struct d
  * sealed: the object, at most TPM_SEALED_MAX bytes; *n its length. It has been unsealed once, as proof, when this returns 0. */
 int tpm_seal(struct tpm *t, uint32_t pcrs, struct span secret, uint8_t sealed[TPM_SEALED_MAX], size_t *n, struct diag *d);
 
-/* The secret back, *n bytes. ERR_REFUSED: the PCRs are not those of the sealing. ERR_CRYPTO: not an object of this TPM and owner, or
- * damaged. ERR_INPUT: not a sealed object at all. */
+/* The secret back, *n bytes. ERR_REFUSED: the PCRs are not what they were at the sealing; whoever sealed it in another state did not run
+ * what runs now, even if the policy fits. ERR_CRYPTO: not an object of this TPM and owner, or damaged. ERR_INPUT: not a sealed object at
+ * all. */
 int tpm_unseal(struct tpm *t, uint32_t pcrs, struct span sealed, uint8_t secret[TPM_SECRET_MAX], size_t *n, struct diag *d);
 
 /* --- non-volatile storage (tpm_nv.c) --- */
