@@ -88,11 +88,13 @@ class Tpm:
 def run_swtpm(state, work):
     path = f"{work}/s"
     swtpm = subprocess.Popen(["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={state}", "--server", f"type=unixio,path={path}", "--ctrl",
-                              f"type=unixio,path={path}.ctrl", "--flags", "not-need-init,startup-clear", "--terminate"])
+                              f"type=unixio,path={path}.ctrl", "--flags", "not-need-init,startup-clear", "--terminate"], stderr=subprocess.PIPE)
     deadline = time.monotonic() + 10
     while not os.path.exists(path):
-        if swtpm.poll() is not None or time.monotonic() > deadline:
-            raise TpmError("swtpm did not start")
+        if swtpm.poll() is not None:
+            raise TpmError("swtpm did not start: " + swtpm.stderr.read().decode("utf-8", "replace").strip())
+        if time.monotonic() > deadline:
+            raise TpmError("swtpm did not start in 10 s")
         time.sleep(0.01)
     return swtpm, Tpm(path)
 
@@ -115,7 +117,7 @@ def provision(state, authority, kinds=("ecc",)):
             tpm.run(0x145, [], struct.pack(">H", 0), auth=False)  # Shutdown(CLEAR)
         finally:
             tpm.socket.close()
-            swtpm.wait(10)
+            swtpm.communicate(timeout=10)
 
 
 if __name__ == "__main__":
