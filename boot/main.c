@@ -31,7 +31,10 @@ enum {
 	ARENA_MAX = 512 << 20, /* what the shared disk may hold, parsed; untouched pages cost nothing */
 	DISK_WAIT_MS = 10000,
 	LEASE_WAIT_MS = 10000,
+	TPM_WAIT_MS = 3000,
+	POLL_MS = 20,
 	SYNC_EVERY_S = 1800,
+	SYNC_FIRST_S = 60,
 	THREAD_STACK = 1 << 20
 };
 
@@ -93,6 +96,17 @@ static int step_flavour(struct diag *d)
 	return 0;
 }
 
+/* Its driver may still be looking for it. */
+static int open_tpm(struct diag *d)
+{
+	for (int waited = 0;; waited += POLL_MS) {
+		int e = tpm_open(&m.tpm, d);
+		if (e != ERR_MISSING || waited >= TPM_WAIT_MS)
+			return e;
+		usleep(POLL_MS * 1000);
+	}
+}
+
 static int step_entropy(struct diag *d)
 {
 	uint8_t fresh[32];
@@ -102,7 +116,7 @@ static int step_entropy(struct diag *d)
 		counted = entropy_add(SPAN_ARR(fresh), 256, &cpu) == 0;
 	if (!counted)
 		console_line("note: %s", cpu.text);
-	int e = tpm_open(&m.tpm, d);
+	int e = open_tpm(d);
 	if (!e)
 		e = tpm_random(&m.tpm, fresh, sizeof fresh, d);
 	if (!e)
@@ -267,6 +281,7 @@ static void *keep_time(void *unused)
 	for (;;) {
 		struct diag d = {0};
 		struct dhcp_lease lease;
+		sleep(atomic_load(&m.ready) ? SYNC_EVERY_S : SYNC_FIRST_S);
 		/* the floor rises only with a time that nothing contradicts */
 		bool trusted = !m.clock.rtc_wrong;
 		if (net_wait(0, &lease) && lease.ntp_count > 0) {
@@ -277,7 +292,6 @@ static void *keep_time(void *unused)
 		}
 		if (trusted && atomic_load(&m.ready) && sealed_store_raise_time_floor(&m.store, time(NULL), &d))
 			log_warn("clock", "the time is not kept: %s", d.text);
-		sleep(SYNC_EVERY_S);
 	}
 	return NULL;
 }

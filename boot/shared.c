@@ -102,7 +102,7 @@ int shared_read(struct arena *a, const char *class_dir, const char *dev_dir, int
 		}
 	}
 	disk_close(&k);
-	return e ? diag_wrap(d, e, "shared disk") : 0;
+	return e ? diag_wrap(d, e, "shared disk (FAT, label %s)", label) : 0;
 }
 
 static bool sysfs_number(const char *path, uint64_t *out)
