@@ -85,6 +85,9 @@ $(FUZZ:%=$(B)/fuzz/%): $(B)/fuzz/%: $(B)/fuzz/tests/fuzz/%.o $(B)/fuzz/libukms.a
 $(B)/host/helpers/%: $(B)/host/tests/helpers/%.o $(B)/host/libukms.a
 	@mkdir -p $(@D)
 	$(LINK_host)
+$(B)/asan/helpers/%: $(B)/asan/tests/helpers/%.o $(B)/asan/libukms.a
+	@mkdir -p $(@D)
+	$(LINK_asan)
 
 unit: $(UNIT:%=$(B)/asan/%) $(B)/asan/ukms ## unit tests under ASan and UBSan (one: make unit UNIT=test_json)
 	@tests/run-unit $(UNIT:%=$(B)/asan/%)
