@@ -7,7 +7,7 @@ command -v apt-get > /dev/null || { echo "setup.sh: this machine has no apt-get;
 build="gcc make libc6-dev git curl ca-certificates python3 python3-pip xz-utils zstd"
 checks="clang clang-format clang-tidy cppcheck libclang-rt-dev llvm valgrind libcmocka-dev libssl-dev"
 run="qemu-system-x86 ovmf swtpm swtpm-tools tpm2-tools python3-cryptography python3-cbor2"
-tests="python3-pytest python3-msgpack python3-selenium chromium chromium-driver gnutls-bin mtools dosfstools gdisk iproute2 dnsmasq-base openssl"
+tests="python3-pytest python3-msgpack python3-selenium chromium chromium-driver gnutls-bin testssl.sh mtools dosfstools gdisk iproute2 dnsmasq-base openssl"
 . /etc/os-release
 case ${VERSION_ID:-} in
 12) checks=$(echo "$checks" | sed 's/libclang-rt-dev/libclang-rt-14-dev/') ;;
