@@ -384,7 +384,7 @@ static int pin_bundle(struct collateral_cache *cc, const struct collateral_confi
 	arena_close(&scratch);
 	if (e || cfg->bundle_for_all)
 		return e;
-	if ((e = fault_tell(&s->c->crl_fault, d)) || (e = fault_tell(&s->c->tcb_doc.fault, d)) || (e = fault_tell(&s->c->qe_doc.fault, d)))
+	if (fault_tell(&s->c->crl_fault, d) || fault_tell(&s->c->tcb_doc.fault, d) || fault_tell(&s->c->qe_doc.fault, d))
 		return diag_wrap(d, ERR_CONFIG, "supplied collateral");
 	if (s->c->tcb.fmspc.n != FMSPC_LEN)
 		return diag_fail(d, ERR_CONFIG, "supplied collateral names no FMSPC");

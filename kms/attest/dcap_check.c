@@ -129,7 +129,7 @@ int dcap_platform_check(const struct tcb_info *t, const struct quote *q, const s
 	if (!tdx && (!span_is(t->id, "SGX") || t->version < 2))
 		return diag_fail(d, ERR_REFUSED, "SGX quote with non-SGX TCB info in the collateral");
 	for (size_t i = 0; i < t->level_count && !*platform; i++) {
-		const struct tcb_level *l = january ? &t->level[i] : t->sorted[i];
+		const struct tcb_level *l = &t->level[january ? i : t->sorted[i]];
 		int reached = level_reached(l, q, pck, january, d);
 		if (reached < 0)
 			return reached;

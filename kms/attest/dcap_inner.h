@@ -39,8 +39,8 @@ struct tcb_info {
 	unsigned version;
 	struct span issue_date, next_update; /* text */
 	struct span fmspc;
-	const struct tcb_level *level;         /* document order */
-	const struct tcb_level *const *sorted; /* 2.4 step 4 */
+	const struct tcb_level *level; /* document order */
+	const uint16_t *sorted;        /* places in level, in the order of 2.4 step 4 */
 	size_t level_count;
 	bool has_module;
 	struct tdx_module module;

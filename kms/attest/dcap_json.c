@@ -205,13 +205,13 @@ static int compare_levels(const struct tcb_level *a, const struct tcb_level *b, 
 /* Descending and stable. Documents have some twenty levels. */
 static void sort_levels(struct reading *r, struct tcb_info *t)
 {
-	const struct tcb_level **sorted = room(r, t->level_count, sizeof *sorted);
+	uint16_t *sorted = room(r, t->level_count, sizeof *sorted);
 	bool tdx = span_is(t->id, "TDX") && t->version >= 3;
 	for (size_t i = 0; sorted && i < t->level_count; i++) {
 		size_t at = i;
-		for (; at > 0 && compare_levels(sorted[at - 1], &t->level[i], tdx) < 0; at--)
+		for (; at > 0 && compare_levels(&t->level[sorted[at - 1]], &t->level[i], tdx) < 0; at--)
 			sorted[at] = sorted[at - 1];
-		sorted[at] = &t->level[i];
+		sorted[at] = (uint16_t)i;
 	}
 	t->sorted = sorted;
 }
