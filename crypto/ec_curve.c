@@ -12,19 +12,17 @@
 enum { COMB_BITS = 5, COMB_POINTS = 1 << (COMB_BITS - 1), COMB_BLOCKS = 256 / COMB_BITS + 1 };
 
 static uint64_t p256_comb[COMB_BLOCKS * COMB_POINTS * 8];
-static uint64_t p256_g_odd[EC_G_ODD * 8];
-static uint64_t p384_g_odd[EC_G_ODD * 12];
+static uint64_t p256_g_odd[EC_G_ODD * 12];
+static uint64_t p384_g_odd[EC_G_ODD * 18];
 static pthread_once_t p256_once = PTHREAD_ONCE_INIT, p384_once = PTHREAD_ONCE_INIT;
 
 static void make_odd(const struct ec_curve *c, uint64_t *table)
 {
-	uint64_t g[EC_JAC], g2[EC_JAC];
-	ec_point_generator(c, g);
-	c->point_double(g2, g);
-	for (size_t i = 0; i < EC_G_ODD; i++) {
-		ec_point_affine_mont(c, table + 2 * c->words * i, g);
-		c->point_add(g, g, g2);
-	}
+	uint64_t g2[EC_JAC];
+	ec_point_generator(c, table);
+	c->point_double(g2, table);
+	for (size_t i = 1; i < EC_G_ODD; i++)
+		c->point_add(table + 3 * c->words * i, table + 3 * c->words * (i - 1), g2);
 }
 
 static void make_p256(void)
@@ -70,7 +68,7 @@ static void p384_base_mul(uint64_t *xy, const uint64_t *scalar)
 {
 	uint64_t g[EC_JAC], jac[EC_JAC];
 	ec_point_generator(&ec_p384, g);
-	p384_montjscalarmul(jac, scalar, g);
+	ec_point_mul(&ec_p384, jac, scalar, g);
 	ec_point_affine(&ec_p384, xy, jac);
 	wipe(jac, sizeof jac);
 }
@@ -90,15 +88,12 @@ const struct ec_curve ec_p256 = {
 	.sub = bignum_sub_p256,
 	.mul = bignum_montmul_p256,
 	.sqr = bignum_montsqr_p256,
-	.inv = bignum_montinv_p256,
 	.to_mont = bignum_tomont_p256,
 	.from_mont = bignum_deamont_p256,
 	.wide_mul = bignum_mul_4_8,
 	.mod_n = bignum_mod_n256,
 	.point_double = p256_montjdouble,
 	.point_add = p256_montjadd,
-	.point_mixadd = p256_montjmixadd,
-	.point_mul = p256_montjscalarmul,
 	.base_mul = p256_base_mul,
 };
 
@@ -116,15 +111,12 @@ const struct ec_curve ec_p384 = {
 	.sub = bignum_sub_p384,
 	.mul = bignum_montmul_p384,
 	.sqr = bignum_montsqr_p384,
-	.inv = bignum_montinv_p384,
 	.to_mont = bignum_tomont_p384,
 	.from_mont = bignum_deamont_p384,
 	.wide_mul = bignum_mul_6_12,
 	.mod_n = bignum_mod_n384,
 	.point_double = p384_montjdouble,
 	.point_add = p384_montjadd,
-	.point_mixadd = p384_montjmixadd,
-	.point_mul = p384_montjscalarmul,
 	.base_mul = p384_base_mul,
 };
 

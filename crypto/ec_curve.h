@@ -13,7 +13,7 @@
 
 enum { EC_WORDS_MAX = 6, EC_BYTES_MAX = 8 * EC_WORDS_MAX, EC_POINT_MAX = 1 + 2 * EC_BYTES_MAX, EC_JAC = 3 * EC_WORDS_MAX };
 
-/* Odd multiples 1G, 3G, ..., 127G, affine: for the vartime sum below. */
+/* Odd multiples 1G, 3G, ..., 127G: for the vartime sum below. */
 enum { EC_G_WINDOW = 8, EC_G_ODD = 1 << (EC_G_WINDOW - 2) };
 
 struct ec_curve {
@@ -28,17 +28,14 @@ struct ec_curve {
 	void (*sub)(uint64_t *z, const uint64_t *x, const uint64_t *y);
 	void (*mul)(uint64_t *z, const uint64_t *x, const uint64_t *y);
 	void (*sqr)(uint64_t *z, const uint64_t *x);
-	void (*inv)(uint64_t *z, const uint64_t *x); /* 0 gives 0 */
 	void (*to_mont)(uint64_t *z, const uint64_t *x);
 	void (*from_mont)(uint64_t *z, const uint64_t *x);
 	/* scalars, plain form */
 	void (*wide_mul)(uint64_t *z, const uint64_t *x, const uint64_t *y); /* z has 2 * words */
 	void (*mod_n)(uint64_t *z, uint64_t k, const uint64_t *x);           /* x has k words */
-	/* points; point_add and point_mixadd are wrong (Z = 0) when the two are the same finite point */
+	/* points; point_add is wrong (Z = 0) when the two are the same finite point */
 	void (*point_double)(uint64_t *z, const uint64_t *x);
 	void (*point_add)(uint64_t *z, const uint64_t *x, const uint64_t *y);
-	void (*point_mixadd)(uint64_t *z, const uint64_t *x, const uint64_t *y_affine);
-	void (*point_mul)(uint64_t *z, const uint64_t *scalar, const uint64_t *x);
 	/* scalar * G as plain affine coordinates, 2 * words; zeros at infinity */
 	void (*base_mul)(uint64_t *xy, const uint64_t *scalar);
 };
@@ -58,14 +55,16 @@ extern const br_ec_impl ec_impl_fast;
 bool ec_point_decode_vartime(const struct ec_curve *c, uint64_t *jac, const uint8_t *q, size_t len);
 /* Plain affine words as 04 || x || y, 1 + 2 * bytes. */
 void ec_point_encode(const struct ec_curve *c, uint8_t *out, const uint64_t *xy);
-/* Jacobian to plain affine words; zeros at infinity. */
-void ec_point_affine(const struct ec_curve *c, uint64_t *xy, const uint64_t *jac);
-/* Jacobian to affine words in Montgomery form; zeros at infinity. */
+/* Jacobian to affine words, plain or in Montgomery form; zeros at infinity. */
 void ec_point_affine_mont(const struct ec_curve *c, uint64_t *xy, const uint64_t *jac);
+void ec_point_affine(const struct ec_curve *c, uint64_t *xy, const uint64_t *jac);
 /* The generator, Jacobian. */
 void ec_point_generator(const struct ec_curve *c, uint64_t *jac);
 /* out = a + b, for any a and b. */
 void ec_point_add_any(const struct ec_curve *c, uint64_t *out, const uint64_t *a, const uint64_t *b);
+
+/* out = k * q for a finite q and any k (which counts modulo n). */
+void ec_point_mul(const struct ec_curve *c, uint64_t *out, const uint64_t *k, const uint64_t *q);
 
 /* Modulo n: the leftmost bits of a digest (FIPS 186-5, 6.4.1, step 3), x * y, 1 / x for x other than 0. */
 void ec_digest_scalar(const struct ec_curve *c, uint64_t *e, struct span digest);

@@ -1,5 +1,6 @@
 #include "crypto/ec_curve.h"
 
+#include <s2n-bignum.h>
 #include <string.h>
 
 #include "base/wipe.h"
@@ -47,12 +48,20 @@ void ec_point_encode(const struct ec_curve *c, uint8_t *out, const uint64_t *xy)
 void ec_point_affine_mont(const struct ec_curve *c, uint64_t *xy, const uint64_t *jac)
 {
 	size_t w = c->words;
-	uint64_t i1[EC_WORDS_MAX], i2[EC_WORDS_MAX];
-	c->inv(i1, jac + 2 * w);
+	uint64_t z[EC_WORDS_MAX], i1[EC_WORDS_MAX], i2[EC_WORDS_MAX], scratch[3 * EC_WORDS_MAX];
+	c->from_mont(z, jac + 2 * w);
+	/* bignum_modinv wants a unit: 1 takes the place of 0. */
+	uint64_t infinite = words_zero(z, w);
+	z[0] |= infinite;
+	bignum_modinv(w, i1, z, c->p, scratch);
+	c->to_mont(i1, i1);
 	c->sqr(i2, i1);
 	c->mul(i1, i1, i2);
 	c->mul(xy, jac, i2);
 	c->mul(xy + w, jac + w, i1);
+	for (size_t i = 0; i < 2 * w; i++)
+		xy[i] &= infinite - 1;
+	wipe(scratch, sizeof scratch);
 }
 
 void ec_point_affine(const struct ec_curve *c, uint64_t *xy, const uint64_t *jac)

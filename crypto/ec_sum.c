@@ -17,9 +17,9 @@ static unsigned bits_at(const uint64_t *k, size_t words, size_t at, unsigned cou
 }
 
 /* Digits d[i], each zero or odd with |d| < 2^(w-1), with sum d[i] 2^i = k. */
-static void recode(int8_t d[DIGITS], const uint64_t *k, size_t words, unsigned w)
+static void recode(int d[DIGITS], const uint64_t *k, size_t words, unsigned w)
 {
-	memset(d, 0, DIGITS);
+	memset(d, 0, DIGITS * sizeof d[0]);
 	unsigned carry = 0;
 	for (size_t i = 0; i <= 64 * words;) {
 		if (bits_at(k, words, i, 1) == carry) {
@@ -28,18 +28,9 @@ static void recode(int8_t d[DIGITS], const uint64_t *k, size_t words, unsigned w
 		}
 		int v = (int)(bits_at(k, words, i, w) + carry);
 		carry = (unsigned)v >> (w - 1);
-		d[i] = (int8_t)(v - (int)(carry << w));
+		d[i] = v - (int)(carry << w);
 		i += w;
 	}
-}
-
-/* out = sign * point, where the point has n words of which the second coordinate is negated */
-static void with_sign(const struct ec_curve *c, uint64_t *out, const uint64_t *point, size_t n, bool negative)
-{
-	static const uint64_t zero[EC_WORDS_MAX];
-	memcpy(out, point, 8 * n);
-	if (negative)
-		c->sub(out + c->words, zero, out + c->words);
 }
 
 static bool infinite(const struct ec_curve *c, const uint64_t *jac)
@@ -47,43 +38,42 @@ static bool infinite(const struct ec_curve *c, const uint64_t *jac)
 	return words_zero(jac + 2 * c->words, c->words);
 }
 
+/* acc += d * point of the table of odd multiples, for an odd d */
+static void add_digit(const struct ec_curve *c, uint64_t acc[EC_JAC], const uint64_t *odd, int d)
+{
+	static const uint64_t zero[EC_WORDS_MAX];
+	size_t w = c->words;
+	uint64_t term[EC_JAC], sum[EC_JAC];
+	memcpy(term, odd + 3 * w * (size_t)((d < 0 ? -d : d) / 2), 24 * w);
+	if (d < 0)
+		c->sub(term + w, zero, term + w);
+	c->point_add(sum, acc, term);
+	if (infinite(c, sum))
+		ec_point_add_any(c, sum, acc, term);
+	memcpy(acc, sum, 24 * w);
+}
+
 void ec_sum_vartime(const struct ec_curve *c, uint64_t *out, const uint64_t *u1, const uint64_t *u2, const uint64_t *q)
 {
 	size_t w = c->words;
-	int8_t d1[DIGITS], d2[DIGITS];
+	int d1[DIGITS], d2[DIGITS];
 	recode(d1, u1, w, EC_G_WINDOW);
 	recode(d2, u2, w, Q_WINDOW);
 
 	const uint64_t *g_odd = c->g_odd();
-	uint64_t q_odd[Q_ODD][EC_JAC], q2[EC_JAC], one[EC_JAC];
-	memcpy(q_odd[0], q, 24 * w);
+	uint64_t q_odd[Q_ODD * EC_JAC], q2[EC_JAC], acc[EC_JAC] = {0};
+	memcpy(q_odd, q, 24 * w);
 	c->point_double(q2, q);
 	for (size_t i = 1; i < Q_ODD; i++)
-		c->point_add(q_odd[i], q_odd[i - 1], q2);
-	ec_point_generator(c, one);
+		c->point_add(q_odd + 3 * w * i, q_odd + 3 * w * (i - 1), q2);
 
-	uint64_t acc[EC_JAC] = {0}, term[EC_JAC], sum[EC_JAC];
 	for (size_t i = 64 * w + 1; i-- > 0;) {
 		if (!infinite(c, acc))
 			c->point_double(acc, acc);
-		if (d2[i]) {
-			int d = d2[i];
-			with_sign(c, term, q_odd[(d < 0 ? -d : d) / 2], 3 * w, d < 0);
-			c->point_add(sum, acc, term);
-			if (infinite(c, sum))
-				ec_point_add_any(c, sum, acc, term);
-			memcpy(acc, sum, 24 * w);
-		}
-		if (d1[i]) {
-			int d = d1[i];
-			with_sign(c, term, g_odd + 2 * w * (size_t)((d < 0 ? -d : d) / 2), 2 * w, d < 0);
-			c->point_mixadd(sum, acc, term);
-			if (infinite(c, sum)) {
-				memcpy(term + 2 * w, one + 2 * w, 8 * w);
-				ec_point_add_any(c, sum, acc, term);
-			}
-			memcpy(acc, sum, 24 * w);
-		}
+		if (d2[i])
+			add_digit(c, acc, q_odd, d2[i]);
+		if (d1[i])
+			add_digit(c, acc, g_odd, d1[i]);
 	}
 	memcpy(out, acc, 24 * w);
 }
