@@ -83,7 +83,7 @@ static void show_evidence(struct tool *t, const struct evidence *ev)
 	if (ev->variant == VARIANT_TDX || ev->variant == VARIANT_GCP_TDX)
 		show_tdx(t, ev);
 	if (ev->measured.nsm)
-		show_nsm_doc(t, "nitro", ev->measured.nsm);
+		show_nsm_doc(t, "nitro", ev->measured.nsm, ev->quote.n);
 	if (ev->measured.snp)
 		show_snp(t, ev);
 }
@@ -118,7 +118,7 @@ static void show_app_info(struct tool *t, const char *name, const struct verifie
 	out_close(o);
 }
 
-static void show_boot_info(struct tool *t, const char *name, enum generation g, const struct verified *v)
+static bool show_boot_info(struct tool *t, const char *name, enum generation g, const struct verified *v)
 {
 	struct verified under = *v;
 	struct boot_info b;
@@ -129,6 +129,7 @@ static void show_boot_info(struct tool *t, const char *name, enum generation g, 
 		out_raw(&t->out, name, json);
 	else
 		out_null(&t->out, name);
+	return json.p != NULL;
 }
 
 /* What a release says about the OS image: "accept", or "reject: " and why. */
@@ -203,8 +204,11 @@ static int show_identity(struct tool *t, const struct verified *v)
 	if (e)
 		return tool_fail(t, "app-info", e);
 	show_app_info(t, "app_info_boottime_mr", v, &b);
-	show_boot_info(t, "boot_info_aug", GEN_STRICT, v);
-	show_boot_info(t, "boot_info_jan", GEN_COMPAT, v);
+	bool august = show_boot_info(t, "boot_info_aug", GEN_STRICT, v), january = show_boot_info(t, "boot_info_jan", GEN_COMPAT, v);
+	out_open(&t->out, "boot_info");
+	out_text(&t->out, "august", august ? SPAN_LIT("accept") : SPAN_LIT("reject"));
+	out_text(&t->out, "january", january ? SPAN_LIT("accept") : SPAN_LIT("reject"));
+	out_close(&t->out);
 	return show_image(t, v);
 }
 

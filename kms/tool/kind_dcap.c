@@ -1,4 +1,5 @@
 #include "base/text.h"
+#include "crypto/der.h"
 #include "kms/attest/collateral.h"
 #include "kms/attest/rules.h"
 #include "kms/tool/show.h"
@@ -48,6 +49,27 @@ static void show_body(struct out *o, const struct quote *q)
 	}
 }
 
+/* 1.2.840.113741.1.13.1.5, an ENUMERATED (2.6) */
+static bool show_sgx_type(const struct x509 *leaf, unsigned *out)
+{
+	static const uint8_t ext[] = {0x2a, 0x86, 0x48, 0x86, 0xf8, 0x4d, 0x01, 0x0d, 0x01},
+			     member[] = {0x2a, 0x86, 0x48, 0x86, 0xf8, 0x4d, 0x01, 0x0d, 0x01, 0x05};
+	struct span value;
+	if (x509_extension(leaf, SPAN_ARR(ext), &value) != 1)
+		return false;
+	struct rd r = rd_from(value), list = der_open(&r, DER_SEQUENCE);
+	while (list.left && rd_ok(&list)) {
+		struct rd pair = der_open(&list, DER_SEQUENCE);
+		struct span oid = der_take(&pair, DER_OID);
+		if (!span_eq(oid, SPAN_ARR(member)))
+			continue;
+		struct span v = der_take(&pair, DER_ENUMERATED);
+		*out = v.n == 1 ? v.p[0] : 0;
+		return v.n == 1;
+	}
+	return false;
+}
+
 static void show_chain(struct tool *t, const struct quote *q)
 {
 	struct out *o = &t->out;
@@ -73,6 +95,9 @@ static void show_chain(struct tool *t, const struct quote *q)
 	out_hex(o, "cpu_svn_pck", info.cpu_svn);
 	out_hex(o, "pce_id", info.pce_id);
 	out_hex(o, "fmspc", info.fmspc);
+	unsigned sgx_type;
+	if (show_sgx_type(&leaf, &sgx_type))
+		out_u64(o, "sgx_type", sgx_type);
 }
 
 static void show_quote(struct tool *t, const struct quote *q)
@@ -99,6 +124,12 @@ static void show_quote(struct tool *t, const struct quote *q)
 	out_hex(o, "misc_select", wr_span(&w));
 	out_close(o);
 	out_u64(o, "qe_auth_data_len", q->qe_auth_data.n);
+	if (q->version >= 4) {
+		/* behind the length, the signature and the key (2.2) */
+		struct rd r = rd_from(t->input);
+		rd_skip(&r, q->signed_part.n + 4 + 64 + 64);
+		out_u64(o, "outer_cert_type", rd_u16le(&r));
+	}
 	out_u64(o, "cert_type", q->cert_type);
 	show_chain(t, q);
 	out_close(o);

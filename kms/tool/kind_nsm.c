@@ -14,8 +14,7 @@ static int nsm(struct tool *t, struct span cose)
 	int e = nsm_parse(t->a, cose, doc, &t->diag);
 	if (e)
 		return tool_fail(t, "decode", e);
-	show_nsm_doc(t, NULL, doc);
-	out_u64(&t->out, "cose_len", cose.n);
+	show_nsm_doc(t, NULL, doc, cose.n);
 	if (!t->req.has_now)
 		return 0;
 	e = nsm_verify(t->a, doc, t->ctx.anchors.aws_nitro_root, (int64_t)t->req.now,

@@ -1,5 +1,6 @@
 #include "kms/tool/show.h"
 
+#include "base/rd.h"
 #include "crypto/der.h"
 #include "crypto/hash.h"
 #include "kms/attest/snp.h"
@@ -20,7 +21,7 @@ static void show_optional(struct out *o, const char *key, const struct nsm_optio
 		out_null(o, key);
 }
 
-void show_nsm_doc(struct tool *t, const char *key, const struct nsm_doc *doc)
+void show_nsm_doc(struct tool *t, const char *key, const struct nsm_doc *doc, size_t cose_len)
 {
 	static const char *const flat[] = {"pcr0", "pcr1", "pcr2"};
 	struct out *o = &t->out;
@@ -59,6 +60,7 @@ void show_nsm_doc(struct tool *t, const char *key, const struct nsm_doc *doc)
 	out_u64(o, "cabundle_len", doc->cabundle_count);
 	show_texts(o, "payload_map_order", doc->member_names, doc->member_count);
 	out_hex(o, "protected_header", doc->protected_header);
+	out_u64(o, "cose_len", cose_len);
 	if (key)
 		out_close(o);
 }
@@ -92,6 +94,14 @@ void show_snp(struct tool *t, const struct evidence *ev)
 	out_hex(o, "chip_id", SPAN_ARR(r->chip_id));
 	put_tcb(o, "committed_tcb", r->committed_tcb);
 	put_tcb(o, "launch_tcb", r->launch_tcb);
+	/* members that nothing judges */
+	struct rd raw = rd_from(ev->quote);
+	rd_skip(&raw, 4);
+	out_u64(o, "guest_svn", rd_u32le(&raw));
+	rd_skip(&raw, 0xe0 - 8);
+	out_hex(o, "id_key_digest", rd_bytes(&raw, 48));
+	rd_skip(&raw, 0x140 - 0xe0 - 48);
+	out_hex(o, "report_id", rd_bytes(&raw, 32));
 	out_close(o);
 	out_text(o, "mr_config", ev->mr_config);
 	mr_config_v3_hash(ev->mr_config, hash);

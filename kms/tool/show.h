@@ -10,7 +10,7 @@
 
 void show_texts(struct out *o, const char *key, const struct span *list, size_t n);
 /* Members of an NSM document; inside an object if key is given. */
-void show_nsm_doc(struct tool *t, const char *key, const struct nsm_doc *doc);
+void show_nsm_doc(struct tool *t, const char *key, const struct nsm_doc *doc, size_t cose_len);
 /* Members of an SEV-SNP report and of what follows from it. */
 void show_snp(struct tool *t, const struct evidence *ev);
 /* The PCK chain inside a quote and its Intel extension, unverified. chain has room for X509_CHAIN_MAX. */
