@@ -52,6 +52,17 @@ static int open_roots(struct running *r, struct diag *d)
 	return e ? diag_wrap(d, e, "core.web_roots") : 0;
 }
 
+/* The operator's collateral, if there is any. */
+static int supplied_collateral(struct running *r, struct span *out, struct diag *d)
+{
+	const char *text = r->s->config->collateral;
+	*out = SPAN_STR(text);
+	if (!*text || r->s->measured)
+		return 0;
+	int e = config_slurp(&r->arena, text, out, d);
+	return e ? diag_wrap(d, e, "core.attestation.collateral") : 0;
+}
+
 static int open_attest(struct running *r, struct diag *d)
 {
 	const struct config *c = r->s->config;
@@ -67,7 +78,9 @@ static int open_attest(struct running *r, struct diag *d)
 		cc.endpoint[0] = pccs;
 		cc.endpoint_count = 1;
 	}
-	int e = collateral_cache_open(&cc, &r->attest.collateral, d);
+	int e = supplied_collateral(r, &cc.bundle, d);
+	if (!e)
+		e = collateral_cache_open(&cc, &r->attest.collateral, d);
 	if (!e && (e = evidence_cache_open(EVIDENCE_ROOM, &r->attest.cache)))
 		e = diag_fail(d, e, "out of memory");
 	if (!e && (e = doc_cache_open(&r->attest.docs)))

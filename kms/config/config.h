@@ -39,7 +39,9 @@ struct config {
 	const char *web_roots; /* path of a PEM bundle (process mode) or the PEM text itself (measured) for https:// peers */
 	/* core.attestation */
 	bool external_trust_anchors;
-	const char *url_pccs, *url_amd_kds;
+	const char
+		*collateral; /* path of DCAP collateral in JSON form (process mode) or the JSON text itself (measured): used while valid */
+	const char *url_pccs, *url_amd_kds; /* url_pccs: one or several, with blanks between them */
 	const char *root_tdx, *root_gcp_tpm, *root_aws_nitro, *root_aws_nitro_tpm, *root_snp_milan, *root_snp_genoa, *root_snp_turin;
 	bool strict;              /* core.attestation.strict: August 2026 container rules only */
 	struct config_list relax; /* core.attestation.relax: names of rules, see kms/attest/rules.h */

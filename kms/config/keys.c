@@ -62,6 +62,7 @@ const struct config_key config_keys[] = {
 	BOOL("core.aws_nitro_tpm_key_release", aws_nitro_tpm_key_release, false),
 	TEXT("core.web_roots", web_roots, ""),
 	BOOL("core.attestation.insecure_allow_external_trust_anchors", external_trust_anchors, false),
+	TEXT("core.attestation.collateral", collateral, ""),
 	SECRET("core.attestation.urls.pccs", url_pccs),
 	SECRET("core.attestation.urls.amd_kds", url_amd_kds),
 	PATH("core.attestation.root_ca.tdx", root_tdx, ""),

@@ -1,6 +1,8 @@
 """Collateral over HTTP: asked for once per platform, used through an outage, refused when it does not verify."""
 
+import json
 import time
+import urllib.parse
 
 import pytest
 
@@ -86,6 +88,29 @@ def test_a_document_that_does_not_verify_gives_no_key(platform, pccs, start, pat
         process.bootstrap()
         key(platform, process)
     assert "Failed to get collateral" in refused.value.error, refused.value.error
+
+
+def bundle(pccs):
+    """What the stand-in serves, in the JSON form of collateral."""
+    signed = {}
+    for path, member, key in ((TCB, "tcbInfo", "tcb_info"), (QE, "enclaveIdentity", "qe_identity")):
+        body, headers = pccs.objects[path]
+        text, signature = body.decode().removeprefix(f'{{"{member}":').removesuffix('"}').rsplit(',"signature":"', 1)
+        chain = urllib.parse.unquote(next(value for name, value in headers.items() if name.endswith("Issuer-Chain")))
+        signed |= {key: text, f"{key}_signature": signature, f"{key}_issuer_chain": chain}
+    return json.dumps(signed | {"root_ca_crl": pccs.objects[ROOT][0].decode(), "pck_crl": pccs.objects[CRL][0].hex(),
+                                "pck_crl_issuer_chain": urllib.parse.unquote(pccs.objects[CRL][1]["SGX-PCK-CRL-Issuer-Chain"])})
+
+
+def test_collateral_supplied_by_the_operator_needs_no_pccs(platform, pccs, start, tmp_path):
+    file = tmp_path / "collateral.json"
+    file.write_text(bundle(pccs))
+    pccs.down = True
+    config = at(url(pccs))
+    config["core"]["attestation"]["collateral"] = str(file)
+    process = start(config=config)
+    process.bootstrap()
+    assert key(platform, process) and documents(pccs) == [0, 0, 0, 0]
 
 
 def test_a_revoked_platform_gets_no_key(platform, start):
