@@ -43,7 +43,7 @@ static void hash(br_hash_compat_context *hc, struct span file, size_t from, size
 int pe_authenticode(struct span file, const br_hash_class *h, uint8_t *out, struct diag *d)
 {
 	struct rd r = rd_at(file, 0);
-	if (rd_u8(&r) != 'M' || rd_u8(&r) != 'Z')
+	if (rd_u16le(&r) != 0x5a4d)
 		return diag_fail(d, ERR_INPUT, "no PE image: it does not begin with MZ");
 	r = rd_at(file, 0x3c);
 	size_t pe = rd_u32le(&r), optional = pe + 24;
