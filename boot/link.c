@@ -4,10 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/if_arp.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -165,8 +163,8 @@ static bool read_line(const char *dir, const char *name, const char *file, char 
 int link_mac(const char *class_dir, const char *name, uint8_t mac[6], struct diag *d)
 {
 	char line[64];
-	if (!read_line(class_dir, name, "type", line) || atoi(line) != ARPHRD_ETHER || !read_line(class_dir, name, "address", line) ||
-	    strlen(line) != 17)
+	if (!read_line(class_dir, name, "type", line) || strcmp(line, "1") != 0 /* ARPHRD_ETHER */ ||
+	    !read_line(class_dir, name, "address", line) || strlen(line) != 17)
 		return diag_fail(d, ERR_MISSING, "%s is no Ethernet interface", name);
 	for (size_t i = 0; i < 6; i++)
 		if (hex_decode(SPAN(line + 3 * i, 2), mac + i, 1) != 1)

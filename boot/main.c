@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/rd.h"
+#include "base/text.h"
 #include "base/wipe.h"
 #include "base/wr.h"
 #include "boot/clock.h"
@@ -296,15 +298,22 @@ static void *keep_time(void *unused)
 	return NULL;
 }
 
-static unsigned long resident_kb(void)
+/* The second number of statm, in pages; 0 if there is none. */
+static unsigned long long resident_kb(void)
 {
 	uint8_t block[512];
 	struct arena a = arena_over(block, sizeof block);
 	struct span s;
-	unsigned long total, resident;
-	if (file_read(&a, "/proc/self/statm", 256, &s, NULL) || sscanf((const char *)s.p, "%lu %lu", &total, &resident) != 2)
+	uint64_t pages;
+	if (file_read(&a, "/proc/self/statm", 256, &s, NULL))
 		return 0;
-	return resident * (unsigned long)sysconf(_SC_PAGESIZE) / 1024;
+	struct rd r = rd_from(s);
+	while (r.left > 0 && rd_u8(&r) != ' ')
+		;
+	const uint8_t *end = memchr(r.p, ' ', r.left);
+	if (!end || !parse_u64(SPAN(r.p, (size_t)(end - r.p)), &pages))
+		return 0;
+	return pages * (unsigned long long)sysconf(_SC_PAGESIZE) / 1024;
 }
 
 static void on_phase(void *ctx, enum service_phase phase)
@@ -313,7 +322,7 @@ static void on_phase(void *ctx, enum service_phase phase)
 	const char *name = phase == SERVICE_READY ? "ready" : "onboarding";
 	if (phase == SERVICE_READY)
 		atomic_store(&m.ready, true);
-	console_line("phase=%s version=%s flavour=%s pid1_ms=%lld since_kernel_ms=%lld rss_kb=%lu", name, UKMS_VERSION, m.flavour.name,
+	console_line("phase=%s version=%s flavour=%s pid1_ms=%lld since_kernel_ms=%lld rss_kb=%llu", name, UKMS_VERSION, m.flavour.name,
 		     (long long)m.started_ms, (long long)uptime_ms(), resident_kb());
 }
 

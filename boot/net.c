@@ -168,8 +168,10 @@ static void unconfigure(struct net *n)
 
 static bool same_network(const struct dhcp_lease *a, const struct dhcp_lease *b)
 {
-	return a->address == b->address && a->prefix == b->prefix && a->mtu == b->mtu && a->routes == b->routes &&
-	       memcmp(a->route, b->route, sizeof a->route) == 0;
+	bool same = a->address == b->address && a->prefix == b->prefix && a->mtu == b->mtu && a->routes == b->routes;
+	for (size_t i = 0; same && i < a->routes; i++)
+		same = a->route[i].to == b->route[i].to && a->route[i].prefix == b->route[i].prefix && a->route[i].via == b->route[i].via;
+	return same;
 }
 
 static int configure(struct net *n, const struct dhcp_lease *l, struct diag *d)
