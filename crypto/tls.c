@@ -69,7 +69,9 @@ void tls_profile(br_ssl_engine_context *eng, enum tls_side side)
 
 	br_ssl_engine_set_hash(eng, br_sha256_ID, &br_sha256_vtable);
 	br_ssl_engine_set_hash(eng, br_sha384_ID, &br_sha384_vtable);
-	br_ssl_engine_set_hash(eng, br_sha512_ID, &br_sha512_vtable);
+	/* Every hash that is set here runs over the whole handshake, a client's certificate with its attestation included. */
+	if (side == TLS_CLIENT)
+		br_ssl_engine_set_hash(eng, br_sha512_ID, &br_sha512_vtable);
 	br_ssl_engine_set_prf_sha256(eng, br_tls12_sha256_prf);
 	br_ssl_engine_set_prf_sha384(eng, br_tls12_sha384_prf);
 
