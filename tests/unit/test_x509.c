@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "crypto/der.h"
+#include "crypto/sigmemo.h"
 #include "crypto/x509.h"
 
 enum { LISTS_MAX = 4 };
@@ -146,6 +147,36 @@ static void refuses_every_truncation_and_a_byte_behind(void **state)
 	uint8_t *longer = arena_alloc(&arena, l.leaf.der.n + 1);
 	memcpy(longer, l.leaf.der.p, l.leaf.der.n);
 	assert_int_not_equal(x509_parse(SPAN(longer, l.leaf.der.n + 1), &c, &d), 0);
+}
+
+static void remembered_signatures_are_those_that_verified(void **state)
+{
+	(void)state;
+	struct loaded l, other;
+	struct diag d;
+	struct sigmemo memo;
+	arena = mark;
+	load(case_named("issued by the anchor"), &l);
+	load(case_named("expired anchor"), &other);
+	sigmemo_init(&memo);
+	struct x509_signed good = l.leaf.sig, changed = l.leaf.sig, marked = l.leaf.sig;
+	uint8_t *text = arena_alloc(&arena, changed.tbs.n);
+	memcpy(text, changed.tbs.p, changed.tbs.n);
+	text[changed.tbs.n - 1] ^= 1;
+	changed.tbs.p = text;
+	assert_int_equal(sigmemo_identify(&arena, &marked, &d), 0);
+	for (int round = 0; round < 2; round++) {
+		assert_true(sigmemo_verify(&memo, &good, &l.anchor.key));
+		assert_true(sigmemo_verify(&memo, &marked, &l.anchor.key));
+		assert_false(sigmemo_verify(&memo, &changed, &l.anchor.key));
+		assert_false(sigmemo_verify(&memo, &good, &other.anchor.key));
+		assert_true(sigmemo_verify(NULL, &good, &l.anchor.key));
+		assert_false(sigmemo_verify(NULL, &changed, &l.anchor.key));
+	}
+	/* a remembered verdict is told without looking at the text again */
+	marked.tbs = changed.tbs;
+	assert_true(sigmemo_verify(&memo, &marked, &l.anchor.key));
+	assert_false(sigmemo_verify(&memo, &marked, &other.anchor.key));
 }
 
 static void a_hostile_pool_ends_soon(void **state)
@@ -333,6 +364,7 @@ int main(void)
 		cmocka_unit_test(decides_every_case_as_stated),
 		cmocka_unit_test(refuses_every_flipped_bit),
 		cmocka_unit_test(refuses_every_truncation_and_a_byte_behind),
+		cmocka_unit_test(remembered_signatures_are_those_that_verified),
 		cmocka_unit_test(a_hostile_pool_ends_soon),
 		cmocka_unit_test(reads_the_trust_anchors),
 		cmocka_unit_test(reads_pem_as_upstream_does),
