@@ -10,7 +10,7 @@
 #include "kms/attest/vm_config.h"
 #include "kms/wire/cbor_tree.h"
 
-enum { UKI_EVENT = 2, IMAGE_HASH_LEN = 32 };
+enum { UKI_EVENT = 2, BOOT_PCR_EVENTS_MAX = 4, IMAGE_HASH_LEN = 32 };
 
 static int differ(struct arena *a, const char *what, const char *as, struct span want, struct span got, struct diag *d)
 {
@@ -54,15 +54,30 @@ static int check_uki(const struct attest_ctx *ctx, struct arena *a, const struct
 	return 0;
 }
 
+/* An add-on of systemd-stub can replace the initial file system without changing the UKI's hash; the firmware logs it behind the UKI.
+ * Neither release looks there. A UKI has one event of its own behind it, the kernel inside; a single PE has none. */
+static int check_nothing_added(const struct attest_ctx *ctx, const struct verified *v, struct diag *d)
+{
+	if (!attest_rule_holds(&ctx->rules, RULE_BOOT_PCR_EVENTS))
+		return 0;
+	if (tpm_boot_event(&v->evidence->tpm, ctx->gcp.boot_pcr, BOOT_PCR_EVENTS_MAX).p)
+		return diag_fail(d, ERR_REFUSED, "PCR %u has more than %d events: something was loaded beside the UKI", ctx->gcp.boot_pcr,
+				 (int)BOOT_PCR_EVENTS_MAX);
+	return 0;
+}
+
 static int check_gcp(const struct attest_ctx *ctx, enum image_form form, struct arena *a, const struct verified *v,
 		     const struct vm_config *cfg, struct diag *d)
 {
 	struct span uki;
+	int e = form == IMAGE_AUTO ? check_nothing_added(ctx, v, d) : 0;
+	if (e)
+		return e;
 	if (form == IMAGE_JANUARY || (form == IMAGE_AUTO && !cfg->gcp.present))
 		return check_uki(ctx, a, v, cfg->os_image_hash, d);
 	if (!cfg->gcp.present)
 		return diag_fail(d, ERR_REFUSED, "gcp tdx attestation requires vm_config.gcp_measurement");
-	int e = release_bind(cfg->os_image_hash, cfg->gcp.checksum_file, cfg->gcp.measurement, "measurement.gcp.cbor", d);
+	e = release_bind(cfg->os_image_hash, cfg->gcp.checksum_file, cfg->gcp.measurement, "measurement.gcp.cbor", d);
 	if (!e)
 		e = measured_hash(a, cfg->gcp.measurement, "uki_auth", true, &uki, d);
 	return e ? e : check_uki(ctx, a, v, uki, d);

@@ -7,6 +7,7 @@ const struct attest_rule_info attest_rule_table[ATTEST_RULES] = {
 	[RULE_NITRO_DEBUG] = {"nitro-debug", true, false, "an enclave in debug mode is refused"},
 	[RULE_NITRO_SIGNED_IDENTITY] = {"nitro-signed-identity", true, true, "no identity from a Nitro enclave's unsigned event list"},
 	[RULE_APP_ID_LENGTH] = {"app-id-length", true, false, "an app id has 20 bytes"},
+	[RULE_BOOT_PCR_EVENTS] = {"boot-pcr-events", true, true, "behind the UKI the boot PCR has one event at most"},
 	[RULE_DCAP_AUGUST] = {"dcap-august", true, false, "vendor id, sorted TCB levels, TDX module identity, reserved attribute bits"},
 };
 

@@ -11,6 +11,7 @@ enum attest_rule {
 	RULE_NITRO_DEBUG,              /* an enclave in debug mode has no image hash */
 	RULE_NITRO_SIGNED_IDENTITY,    /* on Nitro, no identity from the event list that nothing signs */
 	RULE_APP_ID_LENGTH,            /* an app id has 20 bytes */
+	RULE_BOOT_PCR_EVENTS,          /* behind the UKI the boot PCR has the kernel inside it, and nothing else */
 	RULE_DCAP_AUGUST,              /* vendor id, sorted TCB levels, TDX module identity, reserved attribute bits */
 	ATTEST_RULES
 };

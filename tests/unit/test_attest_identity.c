@@ -4,6 +4,7 @@
 #include "crypto/hash.h"
 #include "kms/attest/cache.h"
 #include "kms/attest/report_data.h"
+#include "kms/attest/verify.h"
 
 static int verify(const struct attest_ctx *ctx, const char *path, int64_t now, struct verified *v, struct diag *d)
 {
@@ -60,6 +61,26 @@ static void test_a_debug_enclave_has_no_image_unless_the_rule_is_relaxed(void **
 	assert_int_equal(image_check(&ctx, &arena, &v, SPAN(NULL, 0), &d), ERR_REFUSED);
 	assert_says(&d, "debug");
 	relax(&ctx, "nitro-debug");
+	assert_int_equal(image_check(&ctx, &arena, &v, SPAN(NULL, 0), &d), 0);
+}
+
+static void test_something_loaded_beside_the_uki_is_seen(void **state)
+{
+	(void)state;
+	struct attest_ctx ctx = {.gcp = gcp_layout_production};
+	struct evidence *ev = decode(file(SHARED "gcp-container-synthetic/valid.v0.bin"));
+	struct boot_event log[64];
+	struct verified v;
+	struct diag d = {0};
+	assert_int_equal(evidence_preview(&ctx, &arena, ev, &v, &d), 0);
+	assert_int_equal(image_check(&ctx, &arena, &v, SPAN(NULL, 0), &d), 0);
+	assert_true(ev->tpm.log_count < 64);
+	memcpy(log, ev->tpm.log, ev->tpm.log_count * sizeof log[0]);
+	log[ev->tpm.log_count++] = (struct boot_event){2, SPAN_LIT("an add-on that replaces /init...")};
+	ev->tpm.log = log;
+	assert_int_equal(image_check(&ctx, &arena, &v, SPAN(NULL, 0), &d), ERR_REFUSED);
+	assert_says(&d, "loaded beside the UKI");
+	relax(&ctx, "boot-pcr-events");
 	assert_int_equal(image_check(&ctx, &arena, &v, SPAN(NULL, 0), &d), 0);
 }
 
@@ -264,6 +285,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_is_believed_about_an_enclave_that_it_did_not_sign),
 		cmocka_unit_test(test_january_relaxes_no_identity_rule),
 		cmocka_unit_test(test_a_debug_enclave_has_no_image_unless_the_rule_is_relaxed),
+		cmocka_unit_test(test_something_loaded_beside_the_uki_is_seen),
 		cmocka_unit_test(test_an_old_document_is_stale_unless_the_rule_is_relaxed),
 		cmocka_unit_test(test_bytes_behind_a_container_are_refused_unless_the_rule_is_relaxed),
 		cmocka_unit_test(test_rules_have_names_and_unknown_names_relax_nothing),
