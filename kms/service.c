@@ -12,6 +12,7 @@
 #include "kms/attest/collateral.h"
 #include "kms/attest/doc_cache.h"
 #include "kms/attest/rules.h"
+#include "kms/attest/snp_kds.h"
 #include "kms/auth/dev.h"
 #include "kms/auth/webhook.h"
 #include "kms/rpc/admin_auth.h"
@@ -85,6 +86,8 @@ static int open_attest(struct running *r, struct diag *d)
 		e = diag_fail(d, e, "out of memory");
 	if (!e && (e = doc_cache_open(&r->attest.docs)))
 		e = diag_fail(d, e, "out of memory");
+	if (!e && !(r->attest.snp_kds = snp_kds_open(*c->url_amd_kds ? c->url_amd_kds : NULL)))
+		e = diag_fail(d, ERR_LIMIT, "out of memory");
 	return e;
 }
 

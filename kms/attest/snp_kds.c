@@ -39,6 +39,8 @@ struct snp_kds *snp_kds_open(const char *base_url)
 		free(k);
 		return NULL;
 	}
+	for (size_t n = strlen(k->base); n && k->base[n - 1] == '/'; n--)
+		k->base[n - 1] = 0;
 	pthread_mutex_init(&k->lock, NULL);
 	return k;
 }

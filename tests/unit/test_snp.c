@@ -324,7 +324,7 @@ static void asks_for_turin_by_the_short_chip_id(void **state)
 	struct span ask, vcek;
 	struct diag d = {0};
 	memcpy(r.chip_id, "\x01\x23\x45\x67\x89\xab\xcd\xef\xff", 9);
-	struct snp_kds *k = snp_kds_open("https://kds.test");
+	struct snp_kds *k = snp_kds_open("https://kds.test/");
 	assert_int_equal(snp_kds_get(k, &f, &arena, SNP_TURIN, &r, &ask, &vcek, &d), ERR_IO);
 	assert_string_equal(net.last, "https://kds.test/Turin/cert_chain");
 	snp_kds_keep(k, SNP_TURIN, &(struct snp_report){0}, SPAN_LIT("ask"), SPAN_LIT("vcek"));
