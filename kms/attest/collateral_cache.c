@@ -9,6 +9,8 @@ enum {
 	MISS_MS = 5000,       /* a platform that failed is not asked for again sooner */
 	SET_MEMORY = 8 << 20, /* address space; what is used is some 100 KiB */
 	SCRATCH = 32 << 20,   /* the same, while fetching */
+	PCK_REST_MS = 1000,   /* after a PCK certificate was asked for in vain, none is asked for that long */
+	PCK_WAIT_MS = 5000,   /* for a PCK certificate */
 	WAIT_MS = 15000,      /* for all documents of one quote */
 	DAY = 86400,
 	NEXT_LEAST = 60,
@@ -46,6 +48,7 @@ struct collateral_cache {
 	struct set set[SETS];
 	struct miss miss[MISSES];
 	size_t next_miss;
+	int64_t pck_after_ms; /* of the monotonic clock */
 	struct sources sources;
 };
 
@@ -182,30 +185,43 @@ static int make_set(struct collateral_cache *cc, const struct platform *p, const
 
 /* --- what a quote needs ------------------------------------------------------------------------------------------------------------- */
 
-/* The PCK chain of a quote that does not carry it. */
-static int ask_pck_chain(struct collateral_cache *cc, struct arena *a, const struct quote *q, const struct freshness *f, struct span *pem,
-			 struct diag *d)
+static int fetch_pck_chain(struct collateral_cache *cc, struct arena *a, const struct quote *q, const struct freshness *f, struct span *pem,
+			   struct diag *d)
 {
 	struct pccs_request request = {.kind = PCCS_PCK_CERT, .quote = q};
 	const struct doc *doc;
 	struct arena scratch;
+	if (arena_open(&scratch, SCRATCH))
+		return diag_fail(d, ERR_LIMIT, "no memory for collateral");
+	int e = sources_get(&cc->sources, &scratch, &request, f, &doc, d);
+	if (!e)
+		*pem = arena_dup(a, doc->d.body);
+	if (!e && !pem->p)
+		e = diag_fail(d, ERR_LIMIT, "PCK certificate chain needs more memory than this request may use");
+	arena_close(&scratch);
+	return e;
+}
+
+/* The PCK chain of a quote that does not carry it. Such a quote may be anybody's invention: it must not keep others waiting for long. */
+static int ask_pck_chain(struct collateral_cache *cc, struct arena *a, const struct quote *q, const struct freshness *f, struct span *pem,
+			 struct diag *d)
+{
+	struct freshness soon = *f;
+	if (monotonic_ms() + PCK_WAIT_MS < soon.deadline_ms)
+		soon.deadline_ms = monotonic_ms() + PCK_WAIT_MS;
 	pthread_mutex_lock(&cc->lock);
 	int e = begin_fetching(cc, f->deadline_ms, d);
-	pthread_mutex_unlock(&cc->lock);
-	if (e)
-		return e;
-	if (arena_open(&scratch, SCRATCH) == 0) {
-		e = sources_get(&cc->sources, &scratch, &request, f, &doc, d);
-		if (!e)
-			*pem = arena_dup(a, doc->d.body);
-		if (!e && !pem->p)
-			e = diag_fail(d, ERR_LIMIT, "PCK certificate chain needs more memory than this request may use");
-		arena_close(&scratch);
-	} else {
-		e = diag_fail(d, ERR_LIMIT, "no memory for collateral");
+	if (!e && monotonic_ms() < cc->pck_after_ms) {
+		e = diag_fail(d, ERR_IO, "a PCK certificate was asked for in vain a moment ago");
+		end_fetching(cc);
+	} else if (!e) {
+		pthread_mutex_unlock(&cc->lock);
+		e = fetch_pck_chain(cc, a, q, &soon, pem, d);
+		pthread_mutex_lock(&cc->lock);
+		if (e)
+			cc->pck_after_ms = monotonic_ms() + PCK_REST_MS;
+		end_fetching(cc);
 	}
-	pthread_mutex_lock(&cc->lock);
-	end_fetching(cc);
 	pthread_mutex_unlock(&cc->lock);
 	return e;
 }

@@ -319,6 +319,12 @@ static void asks_for_the_pck_chain_of_a_quote_that_carries_an_encrypted_ppid(voi
 	assert_int_equal(s.requests, 5);
 	assert_verifies(cc, SYN "cert_type_3_with_pck_chain/quote.bin", SYN_NOW);
 	assert_int_equal(s.requests, 5);
+	s.down = true;
+	assert_verifies(cc, SYN "cert_type_3_with_pck_chain/quote.bin", SYN_NOW);
+	/* another machine's, twice: the second is not asked for */
+	assert_refused(cc, SYN "cert_type_2_with_pck_chain/quote.bin", SYN_NOW, "connection refused");
+	assert_refused(cc, SYN "cert_type_2_with_pck_chain/quote.bin", SYN_NOW, "in vain a moment ago");
+	assert_int_equal(s.requests, 6);
 	assert_int_not_equal(verify(cc, SYN "cert_type_1_without_pck_chain/quote.bin", SYN_NOW, &why), 0);
 	assert_non_null(strstr(why.text, "Unsupported DCAP PCK cert format"));
 	collateral_cache_close(cc);
