@@ -26,7 +26,7 @@ void audit_close(struct audit *l)
 }
 
 /* Whatever a caller claims, a record stays within its bound. */
-enum { VALUE_MAX = 64, REASON_MAX = 160 };
+enum { VALUE_MAX = SECP_SIG_LEN, REASON_MAX = 160 };
 
 static void member(struct wr *w, const char *name, struct span hex)
 {
