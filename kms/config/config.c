@@ -266,12 +266,29 @@ static bool is_hex32(const char *s)
 	return hex_decode(SPAN_STR(s), out, sizeof out) == 32;
 }
 
+/* Upstream leaves rpc.tls.* and core.cert_dir unlinked; here the certificates are those of cert_dir, so a different place is a mistake. */
+static int in_cert_dir(const struct config *c, const char *key, const char *path, const char *name, struct diag *d)
+{
+	size_t n = strlen(c->cert_dir);
+	while (n > 1 && c->cert_dir[n - 1] == '/')
+		n--;
+	if (!*path || (strncmp(path, c->cert_dir, n) == 0 && path[n] == '/' && strcmp(path + n + 1, name) == 0))
+		return 0;
+	return diag_fail(d, ERR_CONFIG, "%s: expected \"%.*s/%s\", as core.cert_dir says, found \"%s\"", key, (int)n, c->cert_dir, name,
+			 path);
+}
+
 int config_check(const struct config *c, struct diag *d)
 {
 	const char *const roots[] = {c->root_tdx,       c->root_gcp_tpm,   c->root_aws_nitro, c->root_aws_nitro_tpm,
 				     c->root_snp_milan, c->root_snp_genoa, c->root_snp_turin};
 	static const char *const levels[] = {"error", "warn", "info", "debug", "trace"};
 	bool level = false;
+	int e;
+	if ((e = in_cert_dir(c, "rpc.tls.key", c->rpc_tls_key, "rpc.key", d)) ||
+	    (e = in_cert_dir(c, "rpc.tls.certs", c->rpc_tls_certs, "rpc.crt", d)) ||
+	    (e = in_cert_dir(c, "rpc.tls.mutual.ca_certs", c->rpc_tls_ca_certs, "tmp-ca.crt", d)))
+		return e;
 	for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
 		level |= strcmp(c->log_level, levels[i]) == 0;
 	if (!level)

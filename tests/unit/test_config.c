@@ -132,10 +132,13 @@ static void user_config_fills_secrets_only(void **state)
 static void rules_between_keys(void **state)
 {
 	(void)state;
-	static const char *const refused[] = {
-		"{\"core\":{\"attestation\":{\"root_ca\":{\"tdx\":\"/x\"}}}}",   "{\"core\":{\"admin_token_hash\":\"12\"}}",
-		"{\"core\":{\"auth_api\":{\"webhook\":{\"url\":\"ftp://x\"}}}}", "{\"default\":{\"log_level\":\"loud\"}}",
-		"{\"rpc\":{\"tls\":{\"mutual\":{\"mandatory\":true}}}}",         "{\"core\":{\"auth_api\":{\"timeout\":\"60s\"}}}"};
+	static const char *const refused[] = {"{\"core\":{\"attestation\":{\"root_ca\":{\"tdx\":\"/x\"}}}}",
+					      "{\"core\":{\"admin_token_hash\":\"12\"}}",
+					      "{\"core\":{\"auth_api\":{\"webhook\":{\"url\":\"ftp://x\"}}}}",
+					      "{\"default\":{\"log_level\":\"loud\"}}",
+					      "{\"rpc\":{\"tls\":{\"mutual\":{\"mandatory\":true}}}}",
+					      "{\"rpc\":{\"tls\":{\"key\":\"/other/rpc.key\"}}}",
+					      "{\"core\":{\"auth_api\":{\"timeout\":\"60s\"}}}"};
 	for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
 		if (merge(CONFIG_FILE, refused[i]))
 			fail_msg("%s: %s", refused[i], d.text);
