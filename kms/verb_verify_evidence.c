@@ -77,6 +77,7 @@ static int batch(struct arena *a, uint8_t *buf)
 	struct tool t;
 	while ((n = getline(&line, &cap, stdin)) > 0) {
 		start(&t, a, buf);
+		t.batch = true;
 		if (strspn(line, " \t\r\n") == (size_t)n)
 			continue;
 		int e = request_from_json(a, SPAN(line, (size_t)n), &t.req, &t.diag);

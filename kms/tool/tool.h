@@ -34,6 +34,7 @@ struct tool {
 	struct attest_ctx ctx;
 	struct span input; /* contents of req.file */
 	struct diag diag;
+	bool batch;         /* differential tests: see show_image() */
 	const char *stage;  /* of what failed: decode, quote, report-data, app-info, os-image, io */
 	const char *result; /* set by a kind that knows better than accept, reject and parsed */
 };
