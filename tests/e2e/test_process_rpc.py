@@ -270,3 +270,27 @@ def test_admin_listener(start, platform):
     assert decisions == [("Bootstrap", "released"), ("GetAppKey", "released"), ("GetAppKey", "denied")]
     assert json.loads(records[1])["app_id"] == hashlib.sha256(b'{"manifest_version":2,"name":"app"}').hexdigest()[:40]
     assert json.loads(records[2])["reason"] == "App not allowed: No attestation provided"
+
+
+def test_old_and_new_clients_get_certificates_from_one_server(start, platform):
+    """A 0.5.4 guest signs with version 1 (quote and JSON log), a 0.5.7 guest with version 2; both chains end in the same app CA."""
+    from tests.dev.guest import RUNTIME_EVENT, event_preimage
+    process = start(config={"core": {"image": {"verify": False}}})
+    process.bootstrap()
+    guest, key = platform.guest(), ec.generate_private_key(ec.SECP256R1())
+    spki = key.public_key().public_bytes(*SPKI)
+    quote = guest.quoter.quote(report_data("ratls-cert", spki), (bytes(48),) * 3 + (guest.rtmr3(),))
+    log = json.dumps([{"imr": 3, "event_type": RUNTIME_EVENT, "digest": hashlib.sha384(event_preimage(e, p)).hexdigest(), "event": e,
+                       "event_payload": p.hex()} for e, p in guest.events])
+    csr = text("please sign cert:") + vec(spki) + b"\0" + text("old.test") + compact(1) + text("old.test") + b"\1\0\1" + vec(quote) + text(log)
+    request = {"api_version": 1, "csr": csr.hex(), "signature": key.sign(csr, ec.ECDSA(hashes.SHA256())).hex(), "vm_config": guest.vm_config}
+    old = [x509.load_pem_x509_certificate(p.encode()) for p in process.kms().call("SignCert", request)["certificate_chain"]]
+    new = [x509.load_pem_x509_certificate(p.encode()) for p in sign_cert(process, guest)]
+    assert old[1].public_key().public_bytes(*SPKI) == new[1].public_key().public_bytes(*SPKI)
+    assert old[0].public_key().public_bytes(*SPKI) == spki
+    assert "1.3.6.1.4.1.62397.1.8" in [e.oid.dotted_string for e in old[0].extensions]
+    request["signature"] = key.sign(b"other", ec.ECDSA(hashes.SHA256())).hex()
+    assert refused(process.kms().call, "SignCert", request) == "Failed to verify csr signature: Invalid signature"
+    bad = csr.replace(log.encode(), b"x" * len(log))
+    request |= {"csr": bad.hex(), "signature": key.sign(bad, ec.ECDSA(hashes.SHA256())).hex()}
+    assert refused(process.kms().call, "SignCert", request).startswith("Failed to upgrade csr v1 to v2: Failed to parse tdx_event_log")
