@@ -57,4 +57,44 @@ int sources_collateral(struct sources *s, struct arena *mem, struct arena *scrat
 
 void sources_close(struct sources *s);
 
+enum {
+	SETS = 32,            /* platforms at once; with those still in use behind a newer one */
+	MISSES = 16,          /* platforms remembered as failing */
+	SET_MEMORY = 8 << 20, /* address space; what is used is some 100 KiB */
+	SCRATCH = 32 << 20    /* the same, while fetching */
+};
+
+/* Collateral of one platform. */
+struct set {
+	bool used, retired, pinned;
+	struct platform platform;
+	struct arena mem;
+	const struct collateral *c;
+	int64_t expires, fetched;
+	unsigned readers;
+	uint64_t last_use;
+};
+
+struct miss {
+	struct platform platform;
+	int64_t until_ms;
+	int err;
+	struct diag why;
+};
+
+struct collateral_cache {
+	struct arena self;
+	pthread_mutex_t lock; /* of everything but sources, which belongs to whoever has set `fetching` */
+	pthread_cond_t idle;
+	bool fetching;
+	bool bundle_for_all;
+	int timeout_ms;
+	uint64_t clock;
+	struct set set[SETS];
+	struct miss miss[MISSES];
+	size_t next_miss;
+	int64_t pck_after_ms; /* of the monotonic clock */
+	struct sources sources;
+};
+
 #endif
