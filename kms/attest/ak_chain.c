@@ -2,13 +2,21 @@
 
 #include "kms/attest/doc_cache.h"
 
-/* One URI per certificate is enough in practice; a certificate that lists more gets this many tries. */
-enum { CRL_TRIES_MAX = 8 };
+/* One URI per certificate is enough in practice; a certificate that lists more gets this many tries. What was fetched is kept for a day. */
+enum { CRL_TRIES_MAX = 8, KEEP_MAX = 24 * 3600 };
+
+struct ak_doc {
+	struct span uri, body;
+	bool fresh;         /* from the network, not from memory */
+	struct span issuer; /* of a list: the issuer of the certificate that names it */
+};
 
 struct ak_docs {
 	struct x509 chain[AK_ROUNDS_MAX]; /* without the attestation key's own */
 	size_t chain_len;
-	struct span crls[AK_ROUNDS_MAX + 2]; /* of the key, its issuers and the root */
+	struct ak_doc issuers[AK_ROUNDS_MAX + 1]; /* what chain was parsed from, and a self-signed end that is not in it */
+	size_t issuer_count;
+	struct ak_doc crls[AK_ROUNDS_MAX + 2]; /* of the key, its issuers and the root */
 	size_t crl_count;
 };
 
@@ -21,11 +29,12 @@ static bool is_address(struct span uri)
 	return uri.n > 0 && uri.n <= 2048;
 }
 
-static int download(const struct attest_ctx *ctx, struct arena *a, struct span uri, int64_t now, struct span *body, struct diag *d)
+static int download(const struct attest_ctx *ctx, struct arena *a, struct span uri, int64_t now, struct ak_doc *out, struct diag *d)
 {
+	*out = (struct ak_doc){.uri = uri};
 	if (!is_address(uri))
 		return diag_fail(d, ERR_INPUT, "the address is malformed");
-	if (ctx->docs && doc_cache_get(ctx->docs, a, uri, now, body))
+	if (ctx->docs && doc_cache_get(ctx->docs, a, uri, now, &out->body))
 		return 0;
 	const char *url = arena_fmt(a, "%.*s", SPAN_FMT(uri));
 	struct fetched got = {0};
@@ -40,7 +49,8 @@ static int download(const struct attest_ctx *ctx, struct arena *a, struct span u
 		return diag_fail(d, ERR_IO, "%s: status %d", url, got.status);
 	if (got.body.n > AK_DOCUMENT_MAX)
 		return diag_fail(d, ERR_LIMIT, "%s: longer than %d bytes", url, (int)AK_DOCUMENT_MAX);
-	*body = got.body;
+	out->body = got.body;
+	out->fresh = true;
 	return 0;
 }
 
@@ -48,20 +58,20 @@ static int download(const struct attest_ctx *ctx, struct arena *a, struct span u
 static int fetch_issuers(const struct attest_ctx *ctx, struct arena *a, const struct x509 *ak, int64_t now, struct ak_docs *docs,
 			 struct diag *d)
 {
-	struct span uri, body;
+	struct span uri;
 	const struct x509 *current = ak;
 	while (x509_ca_issuers_uri(current, &uri)) {
 		if (docs->chain_len == AK_ROUNDS_MAX)
 			return diag_fail(d, ERR_REFUSED, "AK certificate chain: longer than %d certificates", (int)AK_ROUNDS_MAX);
 		struct x509 *next = &docs->chain[docs->chain_len];
-		int e = download(ctx, a, uri, now, &body, d);
+		struct ak_doc *doc = &docs->issuers[docs->issuer_count];
+		int e = download(ctx, a, uri, now, doc, d);
 		if (e)
 			return diag_wrap(d, e, "failed to download certificate");
-		e = x509_parse(body, next, d);
+		e = x509_parse(doc->body, next, d);
 		if (e)
 			return diag_wrap(d, e, "AK certificate chain: %.*s", SPAN_FMT(uri));
-		if (ctx->docs)
-			doc_cache_put(ctx->docs, uri, body, next->not_after);
+		docs->issuer_count++;
 		if (span_eq(next->subject, next->issuer))
 			return 0;
 		docs->chain_len++;
@@ -73,16 +83,15 @@ static int fetch_issuers(const struct attest_ctx *ctx, struct arena *a, const st
 /* The first list that downloads; a certificate that names none adds none. */
 static int fetch_crl(const struct attest_ctx *ctx, struct arena *a, const struct x509 *c, int64_t now, struct ak_docs *docs, struct diag *d)
 {
-	struct span uri, body;
-	struct x509_crl crl;
+	struct span uri;
 	int e = 0;
 	for (size_t i = 0; i < CRL_TRIES_MAX && x509_crl_uri(c, i, &uri); i++) {
-		e = download(ctx, a, uri, now, &body, d);
+		struct ak_doc *doc = &docs->crls[docs->crl_count];
+		e = download(ctx, a, uri, now, doc, d);
 		if (e)
 			continue;
-		docs->crls[docs->crl_count++] = body;
-		if (ctx->docs && x509_crl_parse(body, &crl, NULL) == 0)
-			doc_cache_put(ctx->docs, uri, body, crl.next_update);
+		doc->issuer = c->issuer;
+		docs->crl_count++;
 		return 0;
 	}
 	return e ? diag_wrap(d, e, "failed to download CRL") : 0;
@@ -103,6 +112,35 @@ static int check_root(const struct x509 *root, const struct x509_crl *crls, size
 		return 0;
 	}
 	return diag_fail(d, ERR_REFUSED, "root CRL: of another issuer");
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Keeps what the verified path rests on: certificates in it, and lists signed by the issuer of the certificate that names them. The
+ * addresses are plain http: another list, which "unknown passes" lets through once, would hide revocations for as long as it is kept. */
+static void keep(const struct attest_ctx *ctx, const struct ak_docs *docs, const struct x509_crl *crls, const struct x509 *root,
+		 const struct x509_path *path, int64_t now)
+{
+	int64_t until = now + KEEP_MAX;
+	for (size_t i = 0; ctx->docs && i < docs->issuer_count; i++) {
+		const struct ak_doc *doc = &docs->issuers[i];
+		if (doc->fresh && span_eq(doc->body, root->der))
+			doc_cache_put(ctx->docs, doc->uri, doc->body, until);
+		for (size_t k = 0; k < path->n; k++)
+			if (doc->fresh && span_eq(doc->body, path->cert[k]->der))
+				doc_cache_put(ctx->docs, doc->uri, doc->body, earlier(until, path->cert[k]->not_after));
+	}
+	for (size_t i = 0; ctx->docs && i < docs->crl_count; i++) {
+		for (size_t k = 1; k <= path->n; k++) {
+			const struct x509 *issuer = k < path->n ? path->cert[k] : root;
+			if (docs->crls[i].fresh && span_eq(crls[i].issuer, docs->crls[i].issuer) &&
+			    span_eq(crls[i].issuer, issuer->subject) && x509_signature_ok(&crls[i].sig, &issuer->key))
+				doc_cache_put(ctx->docs, docs->crls[i].uri, docs->crls[i].body, earlier(until, crls[i].next_update));
+		}
+	}
 }
 
 int ak_chain_verify(const struct attest_ctx *ctx, struct arena *a, const struct x509 *ak, int64_t now, int64_t *expires, struct diag *d)
@@ -128,7 +166,7 @@ int ak_chain_verify(const struct attest_ctx *ctx, struct arena *a, const struct 
 		return e;
 	const struct x509_crl *list[AK_ROUNDS_MAX + 2];
 	for (size_t i = 0; i < docs->crl_count; i++) {
-		e = x509_crl_parse(docs->crls[i], &crls[i], d);
+		e = x509_crl_parse(docs->crls[i].body, &crls[i], d);
 		if (e)
 			return diag_wrap(d, e, "AK certificate chain: CRL");
 		list[i] = &crls[i];
@@ -149,6 +187,7 @@ int ak_chain_verify(const struct attest_ctx *ctx, struct arena *a, const struct 
 	e = x509_path_verify(ak, docs->chain, docs->chain_len, &policy, &path, d);
 	if (e)
 		return diag_wrap(d, e, "AK certificate chain");
+	keep(ctx, docs, crls, &root, &path, now);
 	*expires = path.expires;
 	for (size_t i = 0; i < docs->crl_count; i++)
 		if (crls[i].next_update > now && crls[i].next_update < *expires)

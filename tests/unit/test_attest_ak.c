@@ -6,7 +6,7 @@
 
 struct net {
 	size_t fetches;
-	bool down;
+	bool down, foreign_list;
 };
 
 static int get(void *self, struct arena *a, const char *url, int timeout_ms, struct fetched *out, struct diag *d)
@@ -30,7 +30,7 @@ static int get(void *self, struct arena *a, const char *url, int timeout_ms, str
 		if (strcmp(url, documents[i].url) != 0)
 			continue;
 		out->status = 200;
-		out->body = file(documents[i].file);
+		out->body = file(n->foreign_list && i == 2 ? documents[3].file : documents[i].file);
 	}
 	return 0;
 }
@@ -92,6 +92,25 @@ static void test_documents_are_fetched_again_when_they_have_expired(void **state
 	doc_cache_close(ctx.docs);
 }
 
+static void test_a_list_of_another_issuer_passes_and_is_not_kept(void **state)
+{
+	(void)state;
+	struct net n = {.foreign_list = true};
+	struct attest_ctx ctx = ctx_over(&n);
+	struct x509 ak = ak_of(EXTRA "gcp-container/valid.v0.bin");
+	struct span uri, body;
+	assert_int_equal(doc_cache_open(&ctx.docs), 0);
+	/* the root's list where the intermediate's should be: well signed, and silent about the key */
+	must_pass(&ctx, &ak, VECTOR_NOW);
+	assert_true(x509_crl_uri(&ak, 0, &uri));
+	assert_false(doc_cache_get(ctx.docs, &arena, uri, VECTOR_NOW, &body));
+	n.foreign_list = false;
+	must_pass(&ctx, &ak, VECTOR_NOW);
+	assert_true(doc_cache_get(ctx.docs, &arena, uri, VECTOR_NOW, &body));
+	assert_span_equal(body, file(EXTRA "gcp/inter.crl"));
+	doc_cache_close(ctx.docs);
+}
+
 static void test_without_a_network_the_error_names_the_address(void **state)
 {
 	(void)state;
@@ -125,6 +144,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_chain_is_fetched_once_and_then_remembered),
 		cmocka_unit_test(test_documents_are_fetched_again_when_they_have_expired),
+		cmocka_unit_test(test_a_list_of_another_issuer_passes_and_is_not_kept),
 		cmocka_unit_test(test_without_a_network_the_error_names_the_address),
 		cmocka_unit_test(test_the_real_google_intermediate_leads_to_the_built_in_root),
 	};
