@@ -105,6 +105,21 @@ static void ratls_client(void **state)
 	matches("cert-ratls-client", e, der);
 }
 
+static void extensions_are_octet_strings_twice(void **state)
+{
+	(void)state;
+	const struct json *v = vector("cert-ext-der");
+	struct p256_key root = key_of(vector_hex(vector("cert-rpc"), "input", "issuer_scalar"));
+	struct span der, ext = vector_hex(v, "output", "full_extension_cert_usage_kms_rpc"),
+			 usage = vector_hex(v, "output", "key_usage_leaf");
+	assert_int_equal(certs_rpc(&vectors_arena, &root, &root, SPAN_LIT("kms.test"), SPAN(NULL, 0), Y2036, &der, &d), 0);
+	assert_non_null(memmem(der.p, der.n, ext.p, ext.n));
+	assert_non_null(memmem(der.p, der.n, usage.p, usage.n));
+	usage = vector_hex(v, "output", "key_usage_ca");
+	assert_int_equal(certs_root_ca(&vectors_arena, &root, Y2036, &der, &d), 0);
+	assert_non_null(memmem(der.p, der.n, usage.p, usage.n));
+}
+
 static void serial_and_key_id_rules(void **state)
 {
 	(void)state;
@@ -192,6 +207,7 @@ int main(void)
 		cmocka_unit_test(rpc_certificate),
 		cmocka_unit_test(app_authority_and_leaf),
 		cmocka_unit_test(ratls_client),
+		cmocka_unit_test(extensions_are_octet_strings_twice),
 		cmocka_unit_test(serial_and_key_id_rules),
 		cmocka_unit_test(refuses_what_does_not_fit_x509),
 		cmocka_unit_test(address_literals_become_ip_names),
