@@ -83,7 +83,7 @@ static bool seconds_of(struct span s, uint64_t *out)
 		return true;
 	}
 	for (size_t i = 0; s.n > 1 && i < sizeof units / sizeof units[0]; i++)
-		if (s.p[s.n - 1] == units[i].unit && parse_u64(SPAN(s.p, s.n - 1), out) && *out > 0 && *out < 1000000) {
+		if (s.p[s.n - 1] == (uint8_t)units[i].unit && parse_u64(SPAN(s.p, s.n - 1), out) && *out > 0 && *out < 1000000) {
 			*out *= units[i].seconds;
 			return true;
 		}

@@ -144,7 +144,8 @@ static int string(struct parser *p, struct span *out)
 {
 	uint8_t quote = rd_u8(&p->r);
 	struct rd ahead = p->r;
-	if (rd_u8(&ahead) == quote && rd_u8(&ahead) == quote && rd_ok(&ahead))
+	const uint8_t triple[] = {quote, quote};
+	if (span_eq(rd_bytes(&ahead, 2), SPAN_ARR(triple)))
 		return bad(p, "multi-line strings are not supported");
 	size_t room = 0;
 	for (ahead = p->r; ahead.left && rd_peek(&ahead) != '\n'; room++)

@@ -13,13 +13,13 @@ static struct cert_name ca_name(const char *cn)
 static int build(struct arena *a, struct cert_spec *spec, const struct p256_key *key, struct span issuer, const struct p256_key *issuer_key,
 		 int64_t not_after, struct span *der, struct diag *d)
 {
-	uint8_t spki[P256_SPKI_LEN];
+	uint8_t *spki = arena_alloc(a, P256_SPKI_LEN);
+	if (!spki || !issuer.p)
+		return diag_fail(d, ERR_LIMIT, "certificate does not fit the memory of this request");
 	p256_spki(key->point, spki);
-	spec->spki = SPAN_ARR(spki);
+	spec->spki = SPAN(spki, P256_SPKI_LEN);
 	spec->not_before = CERT_NOT_BEFORE;
 	spec->not_after = not_after;
-	if (!issuer.p)
-		return diag_fail(d, ERR_LIMIT, "certificate does not fit the memory of this request");
 	return cert_build(a, spec, issuer, issuer_key, der, d);
 }
 
