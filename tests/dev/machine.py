@@ -77,7 +77,8 @@ class Machine:
     def start(self):
         run = tempfile.mkdtemp(prefix="ukms-vm-")
         self.run_dir = run
-        shared_disk(f"{run}/shared.img", self.shared)
+        if self.shared is not None:
+            shared_disk(f"{run}/shared.img", self.shared)
         if self.data:
             data_disk(self.state / "data.img")
         if not (self.state / "vars.fd").exists():
@@ -93,9 +94,11 @@ class Machine:
                    "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={OVMF[0]}",
                    "-drive", f"if=pflash,format=raw,unit=1,file={self.state}/vars.fd",
                    "-drive", f"file={self.image},format=raw,if=none,id=boot,snapshot=on",
-                   "-drive", f"file={run}/shared.img,format=raw,if=none,id=shared,readonly=on",
                    "-netdev", net, "-device", "virtio-net-pci,netdev=n0,romfile=", "-device", "virtio-rng-pci"]
-        disks = ["boot", "shared"]
+        disks = ["boot"]
+        if self.shared is not None:
+            command += ["-drive", f"file={run}/shared.img,format=raw,if=none,id=shared,readonly=on"]
+            disks.append("shared")
         if self.data:
             command += ["-drive", f"file={self.state}/data.img,format=raw,if=none,id=data,cache=writethrough"]
             disks.append("data")

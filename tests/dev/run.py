@@ -86,15 +86,19 @@ def bootstrap(kms, ready):
 class Vm:
     """A KMS in the dev image with everything around it. Used by `make run` and by the end-to-end tests."""
 
-    def __init__(self, image, state, *, port=0, memory=512, config=None, shared=None, provisioned=True, **kw):
+    DEFAULT = object()
+
+    def __init__(self, image, state, *, port=0, memory=512, config=None, shared=DEFAULT, provisioned=True, **kw):
+        """shared: files of the shared disk instead of the usual ones; None: no such disk."""
         self.image, self.state = Path(image), Path(state)
         self.platform = Platform(PLATFORM, vm.PCCS_IN_GUEST)
         self.signer = Signer(self.platform.quoter)
         self.vm_config = vm_config(self.image)
         if provisioned and not (self.state / "tpm").exists():
             provision(self.state / "tpm", self.platform.pki)
-        files = shared if shared is not None else vm.shared_files(Process.merge(dev_config(vm.PCCS_IN_GUEST), config or {}),
-                                                                  vm_config=self.vm_config)
+        files = shared
+        if shared is self.DEFAULT:
+            files = vm.shared_files(Process.merge(dev_config(vm.PCCS_IN_GUEST), config or {}), vm_config=self.vm_config)
         self.machine = vm.Machine(self.image / "disk.raw", self.state, shared=files, port=port, memory=memory, signer_port=self.signer.port,
                                   pccs_port=self.platform.pccs.port, **kw)
         self.kms = Kms(self.machine.port, DOMAIN)
