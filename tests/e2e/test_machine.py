@@ -138,7 +138,8 @@ def test_prod_image_holds_neither_provider_nor_anchors():
     raw = (PROD / "init").read_bytes() + (PROD / "initramfs.cpio").read_bytes()
     assert b"flavour.json" not in (PROD / "initramfs.cpio").read_bytes().replace((PROD / "init").read_bytes(), b"")
     assert b"ukms dev" not in raw
-    assert "UKMS" not in (PROD / "kernel.config").read_text()
+    assert "CONFIG_UKMS_TSM=y" in (DEV / "kernel.config").read_text()
+    assert "CONFIG_UKMS_TSM" not in (PROD / "kernel.config").read_text()
 
 
 def one_power_cut(base, state, delay):
