@@ -15,16 +15,16 @@ export UKMS_CACHE
 .PHONY: image repro
 
 # --- the program: the sources of every other build, by musl-gcc, in the root ---------------------------------------------------------
-# This part of the file is read by the make that runs inside the root, where B is /work/out and the headers are in /work/headers.
+# This part of the file is read by the make that runs inside the root, where B is /ukms/out and the headers are in /ukms/headers.
 
 # For size, but crypto/ (and, in build-deps, the libraries) for speed. No unwind tables: nothing here unwinds. No endbr: neither musl nor the
 # kernel of the image has user-space control-flow protection. RELR: 30 kB less of relocations, which musl applies itself.
 CC_musl      := musl-gcc
 CFLAGS_musl  := -Os -fstack-protector-strong -fPIE -fcf-protection=none -fno-asynchronous-unwind-tables -fno-unwind-tables -ffunction-sections \
-	-fdata-sections -idirafter /work/headers/include
+	-fdata-sections -idirafter /ukms/headers/include
 LDFLAGS_musl := -static-pie -s -Wl,--gc-sections,--build-id=none,-z,relro,-z,now,-z,noexecstack,-z,pack-relative-relocs
 $(eval $(call build,musl))
-ifeq ($(B),/work/out)
+ifeq ($(B),/ukms/out)
 $(foreach f,$(filter crypto/%,$(SRC:.c=)),$(eval EXTRA_$(f) += -O2))
 endif
 
@@ -42,8 +42,8 @@ $(B)/image/init: FORCE
 	@mkdir -p $(PROGRAM_DIR) $(UKMS_CACHE)/deps $(UKMS_CACHE)/in
 	@reproducible/fetch $$(awk '!/^(#|root\/|linux )/ {print $$1}' reproducible/lock.txt) >/dev/null
 	@reproducible/kernel headers $(PROGRAM_DIR)/headers
-	@UKMS_ENV=UKMS_CACHE=/work/cache reproducible/in-root -r .:/work/ukms -w $(PROGRAM_DIR):/work/out -r $(PROGRAM_DIR)/headers:/work/headers \
-		-w $(UKMS_CACHE)/deps:/work/cache/deps -r $(UKMS_CACHE)/in:/work/cache/in -- make -s -C /work/ukms -j2 B=/work/out /work/out/musl/init
+	@UKMS_ENV=UKMS_CACHE=/ukms/cache reproducible/in-root -r .:/ukms/src -w $(PROGRAM_DIR):/ukms/out -r $(PROGRAM_DIR)/headers:/ukms/headers \
+		-w $(UKMS_CACHE)/deps:/ukms/cache/deps -r $(UKMS_CACHE)/in:/ukms/cache/in -- make -s -C /ukms/src -j2 B=/ukms/out /ukms/out/musl/init
 	@cmp -s $(PROGRAM_DIR)/musl/init $@ || cp $(PROGRAM_DIR)/musl/init $@
 FORCE:
 
@@ -56,11 +56,11 @@ $(IMAGE)/in/initramfs.list: $(B)/image/init FORCE
 	@rm -rf $(@D) && mkdir -p $(@D)
 	@cp $(B)/image/init $(@D)/init
 	@{ for d in dev proc sys run tmp; do echo "dir /$$d 755 0 0"; done; \
-	   echo 'nod /dev/console 600 0 0 c 5 1'; echo 'file /init /work/in/init 755 0 0'; } > $@
+	   echo 'nod /dev/console 600 0 0 c 5 1'; echo 'file /init /ukms/in/init 755 0 0'; } > $@
 	@if [ $(FLAVOUR) != prod ]; then \
 		[ -n "$(FLAVOUR_DIR)" ] || { echo "make: FLAVOUR=$(FLAVOUR) needs FLAVOUR_DIR, a directory with flavour.json and anchors/" >&2; exit 1; }; \
 		(cd "$(FLAVOUR_DIR)" && find . -type d | LC_ALL=C sort) | sed 's,^\.,dir /flavour,; s,$$, 755 0 0,' >> $@; \
-		(cd "$(FLAVOUR_DIR)" && find . -type f | LC_ALL=C sort) | sed -E 's,^\./(.*),file /flavour/\1 /work/in/flavour/\1 644 0 0,' >> $@; \
+		(cd "$(FLAVOUR_DIR)" && find . -type f | LC_ALL=C sort) | sed -E 's,^\./(.*),file /flavour/\1 /ukms/in/flavour/\1 644 0 0,' >> $@; \
 		cp -r "$(FLAVOUR_DIR)" $(@D)/flavour; fi
 
 IMAGE_OBJ := $(patsubst %.c,%.o,$(sort $(wildcard image/*.c)))
