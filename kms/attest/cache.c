@@ -65,6 +65,8 @@ static bool copy_out(struct arena *a, const struct entry *e, struct verdict *out
 	return true;
 }
 
+atomic_long evidence_cache_hits, evidence_cache_misses;
+
 bool evidence_cache_get(struct evidence_cache *c, struct arena *a, const uint8_t digest[32], int64_t now, struct verdict *out)
 {
 	bool hit = false;
@@ -73,6 +75,7 @@ bool evidence_cache_get(struct evidence_cache *c, struct arena *a, const uint8_t
 	if (e && now < e->expires)
 		hit = copy_out(a, e, out);
 	pthread_mutex_unlock(&c->lock);
+	atomic_fetch_add_explicit(hit ? &evidence_cache_hits : &evidence_cache_misses, 1, memory_order_relaxed);
 	return hit;
 }
 

@@ -3,6 +3,8 @@
 #ifndef UKMS_KMS_ATTEST_CACHE_H
 #define UKMS_KMS_ATTEST_CACHE_H
 
+#include <stdatomic.h>
+
 #include "kms/attest/attest.h"
 
 struct evidence_cache;
@@ -22,5 +24,8 @@ struct verdict {
 /* true and the verdict, its texts in a, if this container is remembered and now is before its expiry. */
 bool evidence_cache_get(struct evidence_cache *c, struct arena *a, const uint8_t digest[32], int64_t now, struct verdict *out);
 void evidence_cache_put(struct evidence_cache *c, const uint8_t digest[32], int64_t now, const struct verdict *v);
+
+/* How often evidence was found remembered, and how often not; of the process. */
+extern atomic_long evidence_cache_hits, evidence_cache_misses;
 
 #endif

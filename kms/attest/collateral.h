@@ -5,6 +5,8 @@
 #ifndef UKMS_KMS_ATTEST_COLLATERAL_H
 #define UKMS_KMS_ATTEST_COLLATERAL_H
 
+#include <stdatomic.h>
+
 #include "base/arena.h"
 #include "base/err.h"
 #include "kms/attest/attest.h"
@@ -60,5 +62,12 @@ void collateral_cache_close(struct collateral_cache *cc);
 /* Asks again for what expires within ahead seconds or is a day old. To be called by a thread that may wait (the service's timer).
  * now: seconds since the epoch. Returns after how many seconds to call again. */
 int collateral_refresh(struct collateral_cache *cc, int64_t now, int ahead);
+
+/* Of the process: quotes judged with collateral that was there, with collateral that had to be fetched first, fetches that failed; and the
+ * time (seconds since the epoch) at which the oldest document in use was fetched, 0 if there is none. */
+struct collateral_figures {
+	atomic_long hits, misses, failures, oldest_fetched;
+};
+extern struct collateral_figures collateral_figures;
 
 #endif

@@ -11,6 +11,8 @@ enum {
 	NEXT_MOST = 3600
 };
 
+struct collateral_figures collateral_figures;
+
 static bool same_platform(const struct platform *a, const struct platform *b)
 {
 	return memcmp(a->fmspc, b->fmspc, FMSPC_LEN) == 0 && a->platform_ca == b->platform_ca && a->tdx == b->tdx;
@@ -54,6 +56,23 @@ static struct set *free_set(struct collateral_cache *cc)
 	return oldest;
 }
 
+/* The lock is held. */
+static void note_oldest(const struct collateral_cache *cc)
+{
+	int64_t oldest = 0;
+	for (size_t i = 0; i < SETS; i++) {
+		const struct set *s = &cc->set[i];
+		if (s->used && !s->retired && !s->pinned && (oldest == 0 || s->fetched < oldest))
+			oldest = s->fetched;
+	}
+	atomic_store_explicit(&collateral_figures.oldest_fetched, (long)oldest, memory_order_relaxed);
+}
+
+static void count(atomic_long *figure)
+{
+	atomic_fetch_add_explicit(figure, 1, memory_order_relaxed);
+}
+
 /* Takes over mem. */
 static int add_set(struct collateral_cache *cc, const struct set *fresh, struct set **out, struct diag *d)
 {
@@ -66,6 +85,7 @@ static int add_set(struct collateral_cache *cc, const struct set *fresh, struct 
 	**out = *fresh;
 	(*out)->used = true;
 	(*out)->last_use = ++cc->clock;
+	note_oldest(cc);
 	return 0;
 }
 
@@ -139,6 +159,8 @@ static int make_set(struct collateral_cache *cc, const struct platform *p, const
 			arena_close(&out->mem);
 	}
 	arena_close(&scratch);
+	if (e)
+		count(&collateral_figures.failures);
 	return e;
 }
 
@@ -258,7 +280,9 @@ static int get(struct collateral_cache *cc, struct arena *a, const struct quote 
 	if ((e = identify(cc, a, q, &f, pem, &chain, &p, d)))
 		return e;
 	pthread_mutex_lock(&cc->lock);
-	if (!(s = find_set(cc, &p, now))) {
+	s = find_set(cc, &p, now);
+	count(s ? &collateral_figures.hits : &collateral_figures.misses);
+	if (!s) {
 		pthread_mutex_unlock(&cc->lock);
 		if ((e = is_intels(cc, &chain, now, d)))
 			return e;

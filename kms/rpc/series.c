@@ -2,6 +2,9 @@
 
 #include <time.h>
 
+#include "kms/attest/cache.h"
+#include "kms/attest/collateral.h"
+
 struct rpc_series rpc_series_of[SERIES_METHODS];
 atomic_long series_denials[DENIALS];
 atomic_long series_auth_calls, series_auth_errors, series_evidence_checked, series_evidence_refused;
@@ -62,6 +65,12 @@ static const struct metric upstream[] = {
 		.name = n, .help = h, .type = METRIC_COUNTER, .value = v                                                                   \
 	}
 
+static long collateral_age(void)
+{
+	long fetched = atomic_load_explicit(&collateral_figures.oldest_fetched, memory_order_relaxed);
+	return fetched ? (long)time(NULL) - fetched : 0;
+}
+
 static const struct metric own[] = {
 	{.name = "ukms_build_info",
 	 .labels = "version=\"" UKMS_VERSION "\"",
@@ -100,6 +109,15 @@ static const struct metric own[] = {
 	 .help = "Time to verify the evidence of a client certificate.",
 	 .type = METRIC_HISTOGRAM,
 	 .hist = &series_evidence_seconds},
+	COUNTER("ukms_evidence_cache_hits_total", "Evidence whose verdict was remembered.", &evidence_cache_hits),
+	COUNTER("ukms_evidence_cache_misses_total", "Evidence that was verified anew.", &evidence_cache_misses),
+	COUNTER("ukms_collateral_hits_total", "Quotes judged with collateral that was there.", &collateral_figures.hits),
+	COUNTER("ukms_collateral_misses_total", "Quotes for which collateral had to be fetched first.", &collateral_figures.misses),
+	COUNTER("ukms_collateral_failures_total", "Fetches of collateral that failed.", &collateral_figures.failures),
+	{.name = "ukms_collateral_age_seconds",
+	 .help = "Age of the oldest collateral in use; 0 if there is none.",
+	 .type = METRIC_GAUGE,
+	 .read = collateral_age},
 };
 
 struct span series_page(struct arena *a)

@@ -98,3 +98,21 @@ def test_second_bootstrap_is_refused(start):
     with pytest.raises(Refused) as refused:
         process.kms().call("Onboard.Bootstrap", {"domain": "kms.test"}, tls=False)
     assert refused.value.error == "KMS has already been bootstrapped"
+
+
+def test_metrics_tell_cache_hits_and_the_age_of_collateral(ready, platform):
+    def figures():
+        text = ready.kms().get("/metrics")[2].decode()
+        return {line.split()[0]: int(line.split()[1]) for line in text.splitlines() if line.startswith(("ukms_evidence_cache", "ukms_collateral"))}
+
+    kms, guest = ready.kms(), platform.guest()
+    context = kms.ra_context(guest.attest)
+    ask = lambda: kms.call("GetAppKey", {"api_version": 1, "vm_config": guest.vm_config}, context=context)
+    before = figures()
+    ask()
+    ask()
+    after = figures()
+    assert after["ukms_evidence_cache_misses_total"] == before["ukms_evidence_cache_misses_total"] + 1
+    assert after["ukms_evidence_cache_hits_total"] == before["ukms_evidence_cache_hits_total"] + 1
+    assert after["ukms_collateral_misses_total"] >= 1 and after["ukms_collateral_failures_total"] == 0
+    assert 0 <= after["ukms_collateral_age_seconds"] < 3600
