@@ -125,3 +125,29 @@ class Guest:
         count = compact(len(self.events))
         tpm = self.tpm_quote(qualifying or hashlib.sha256(quote).digest(), pcrs)
         return (b"\0\1" + vec(quote) + count + log + tpm + count + events + data + text(self.vm_config if config is None else config))
+
+
+WRONG = ("quote signature", "rtmr3", "qualifying data", "pcr 14", "boot pcr", "replayed for another key", "stale report data")
+
+
+def wrong(guest, what):
+    """An attest() of this guest whose evidence is wrong in one way."""
+    def attest(data):
+        rtmrs = (bytes(48),) * 3 + (guest.rtmr3(),)
+        if what == "quote signature":
+            quote = bytearray(guest.quoter.quote(data, rtmrs))
+            quote[640] ^= 1
+            return guest.attest(data, quote=bytes(quote))
+        if what == "rtmr3":
+            return guest.attest(data, quote=guest.quoter.quote(data))
+        if what == "qualifying data":
+            return guest.attest(data, qualifying=hashlib.sha256(b"another quote").digest())
+        if what == "pcr 14":
+            return guest.attest(data, pcrs=guest.pcrs() | {14: bytes(32)})
+        if what == "boot pcr":
+            return guest.attest(data, pcrs=guest.pcrs() | {guest.boot_pcr: bytes(32)})
+        if what == "replayed for another key":
+            return guest.attest(bytes(64))
+        return guest.attest(data, quote=guest.quoter.quote(bytes(64), rtmrs))
+
+    return attest

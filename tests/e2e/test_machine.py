@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.dev import machine as vm
+from tests.dev.browser import chromium
 from tests.dev.client import Refused
+from tests.dev.guest import WRONG, wrong
 from tests.dev.run import Vm, app_key, dev_config, vm_config
 
 DEV, PROD = Path("build/image/dev"), Path("build/image/prod")
@@ -48,14 +50,45 @@ def test_measured_registers_are_the_predicted_ones(state):
     assert predicted["ovmf"]["pcr4"] in line
 
 
-def test_reboot_keeps_the_key(state):
+def test_reboot_keeps_the_key_and_wrong_callers_get_none(state):
     with Vm(DEV, state["dir"]) as kms:
         kms.boot()
         assert kms.wait_phase() == "ready"
         again = get_key(kms, kms.guest())
         other = get_key(kms, kms.guest(b'{"name":"other"}'))
+        guest = kms.guest()
+        for what in WRONG:
+            with pytest.raises(Refused) as refused:
+                kms.kms.call("GetAppKey", {"api_version": 1, "vm_config": guest.vm_config}, context=kms.kms.ra_context(wrong(guest, what)))
+            assert refused.value.status == 400 and refused.value.error.startswith("invalid quote: "), (what, refused.value.error)
+        with pytest.raises(Refused) as refused:
+            kms.kms.call("GetAppKey", {"api_version": 1})
+        assert refused.value.error == "App not allowed: No attestation provided"
     assert again["k256_key"] == state["key"]["k256_key"] and again["disk_crypt_key"] == state["key"]["disk_crypt_key"]
     assert other["k256_key"] != again["k256_key"]
+
+
+def test_page_in_a_browser_takes_the_image_to_https(tmp_path):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    with Vm(DEV, tmp_path / "state") as kms:
+        kms.boot()
+        assert kms.wait_phase() == "onboarding"
+        driver = chromium()
+        try:
+            driver.get(f"http://127.0.0.1:{kms.machine.port}/")
+            assert (DEV / "digest.txt").read_text().strip() in driver.page_source
+            driver.find_element(By.CSS_SELECTOR, "#choices [data-show=bootstrap]").click()
+            driver.find_element(By.CSS_SELECTOR, "#bootstrap input").send_keys("kms.local")
+            driver.find_element(By.CSS_SELECTOR, "#bootstrap button.main").click()
+            WebDriverWait(driver, 60).until(lambda _: driver.find_element(By.ID, "done").is_displayed())
+            driver.find_element(By.ID, "finish").click()
+            WebDriverWait(driver, 60).until(lambda _: driver.find_element(By.ID, "end").is_displayed())
+        finally:
+            driver.quit()
+        kms.wait_ready()
+        assert len(app_key(kms.kms, kms.guest())) == 66
 
 
 def copy_state(state, to):

@@ -11,6 +11,7 @@ import threading
 
 import pytest
 
+from tests.dev.browser import chromium
 from tests.dev.client import Refused
 
 
@@ -240,21 +241,6 @@ def test_page_is_self_contained_and_readable_without_javascript(start, auth):
         assert value in page, value
 
 
-def browser(width):
-    webdriver = pytest.importorskip("selenium.webdriver")
-    options = webdriver.ChromeOptions()
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", f"--window-size={width},1000", "--hide-scrollbars"):
-        options.add_argument(argument)
-    for binary in ("/usr/bin/chromium", "/usr/bin/chromium-browser"):
-        if os.path.exists(binary):
-            options.binary_location = binary
-            from selenium.webdriver.chrome.service import Service
-            b = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
-            b.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": False})
-            return b
-    pytest.skip("no chromium")
-
-
 def shot(b, name):
     directory = os.environ.get("SCREENSHOTS")
     if directory:
@@ -267,7 +253,7 @@ def test_page_drives_bootstrap_to_https(start, auth, width):
     from selenium.webdriver.support.ui import WebDriverWait
 
     process = start(config=auth.config())
-    b = browser(width)
+    b = chromium(width)
     try:
         b.get(f"http://127.0.0.1:{process.port}/")
         shown = lambda ident: b.find_element(By.ID, ident).is_displayed()
