@@ -29,10 +29,14 @@ int boot_platform_gate(const struct config *c, enum variant v, struct diag *d)
 	return 0;
 }
 
+bool boot_image_counts(const struct config *c, enum variant v)
+{
+	return c->image_verify || v == VARIANT_SEV_SNP;
+}
+
 static int check_image(struct rpc_call *c, const struct verified *v, struct span vm_config, struct diag *d)
 {
-	/* upstream recomputes an SEV-SNP measurement while it derives the identity, whatever the setting (attestation 7.3, step 3) */
-	if (!c->kms->config->image_verify && v->variant != VARIANT_SEV_SNP)
+	if (!boot_image_counts(c->kms->config, v->variant))
 		return 0;
 	int e = image_check(c->kms->attest, c->a, v, vm_config, d);
 	if (!e)

@@ -25,4 +25,8 @@ int boot_self_info(const struct kms *k, struct arena *a, int64_t now, struct boo
 int boot_ask(const struct kms *k, struct arena *a, enum boot_kind kind, const struct boot_info *b, struct auth_decision *answer,
 	     struct diag *d);
 
+/* Whether the image that evidence claims must be borne out by its measurements: as configured, and for SEV-SNP always, since upstream
+ * recomputes that measurement while it derives the identity, whatever the setting (attestation 7.3, step 3). */
+bool boot_image_counts(const struct config *c, enum variant v);
+
 #endif

@@ -45,7 +45,7 @@ static int authorize_source(struct onboarding *o, const struct verified *v, stru
 		if ((e = boot_self_info(k, c->a, c->now, &self, d)))
 			return diag_wrap(d, e, "failed to get local KMS boot info for os_image_hash fallback");
 		b.os_image_hash = self.os_image_hash;
-	} else if (k->config->image_verify && v->variant != VARIANT_SEV_SNP && (e = image_check(k->attest, c->a, v, SPAN_LIT(""), d))) {
+	} else if (boot_image_counts(k->config, v->variant) && (e = image_check(k->attest, c->a, v, SPAN_LIT(""), d))) {
 		return diag_wrap(d, e, "Failed to verify os image hash");
 	}
 	if ((e = boot_ask(k, c->a, BOOT_KMS, &b, &answer, d)))
