@@ -1,0 +1,186 @@
+"""X.509 certificates and revocation lists put together by hand, so that each field can also be wrong. Everything is a function of its
+arguments: keys come from names, serial numbers from what is in the certificate."""
+
+import datetime
+import functools
+import hashlib
+from dataclasses import dataclass, field, replace
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+
+from tests.dev.pki import der_oid as oid, der_tlv as tlv
+
+CLIENT_AUTH, SERVER_AUTH, AIK = "1.3.6.1.5.5.7.3.2", "1.3.6.1.5.5.7.3.1", "2.23.133.8.1"
+DAY = 86400
+NULL = tlv(5, b"")
+
+
+def sequence(*parts):
+    return tlv(0x30, b"".join(parts))
+
+
+def integer(n):
+    return tlv(2, n.to_bytes(n.bit_length() // 8 + 1, "big"))
+
+
+def boolean(v):
+    return tlv(1, b"\xff" if v else b"\0")
+
+
+def bits(data, unused=0):
+    return tlv(3, bytes([unused]) + data)
+
+
+def octets(data):
+    return tlv(4, data)
+
+
+def name(common, org="ukms test"):
+    pair = lambda arc, text: tlv(0x31, sequence(oid("2.5.4." + arc), tlv(0x0C, text.encode())))
+    return sequence(pair("10", org), pair("3", common))
+
+
+def time(at):
+    t = datetime.datetime.fromtimestamp(at, datetime.timezone.utc)
+    return tlv(0x17, t.strftime("%y%m%d%H%M%SZ").encode()) if t.year < 2050 else tlv(0x18, t.strftime("%Y%m%d%H%M%SZ").encode())
+
+
+@functools.lru_cache(None)
+def ec_key(label, curve=ec.SECP384R1):
+    return ec.derive_private_key(int.from_bytes(hashlib.sha256(label.encode()).digest()[:31], "big"), curve())
+
+
+@functools.lru_cache(None)
+def rsa_key(label, size=2048):
+    """Not a function of its label: there is no fast way to a prime from a name."""
+    return rsa.generate_private_key(65537, size)
+
+
+def spki(key):
+    return key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+# AlgorithmIdentifier and how to sign, by name
+def pss(hash_oid, salt, trailer=b""):
+    h = sequence(oid(hash_oid), NULL)
+    return sequence(oid("1.2.840.113549.1.1.10"), sequence(tlv(0xA0, h), tlv(0xA1, sequence(oid("1.2.840.113549.1.1.8"), h)),
+                                                           tlv(0xA2, integer(salt)), trailer))
+
+
+ALGORITHMS = {
+    "ecdsa-sha256": (sequence(oid("1.2.840.10045.4.3.2")), hashes.SHA256, None),
+    "ecdsa-sha384": (sequence(oid("1.2.840.10045.4.3.3")), hashes.SHA384, None),
+    "ecdsa-sha512": (sequence(oid("1.2.840.10045.4.3.4")), hashes.SHA512, None),
+    "rsa-sha1": (sequence(oid("1.2.840.113549.1.1.5"), NULL), hashes.SHA1, "pkcs1"),
+    "rsa-sha256": (sequence(oid("1.2.840.113549.1.1.11"), NULL), hashes.SHA256, "pkcs1"),
+    "rsa-sha384": (sequence(oid("1.2.840.113549.1.1.12"), NULL), hashes.SHA384, "pkcs1"),
+    "rsa-sha512": (sequence(oid("1.2.840.113549.1.1.13"), NULL), hashes.SHA512, "pkcs1"),
+    "pss-sha256": (pss("2.16.840.1.101.3.4.2.1", 32), hashes.SHA256, 32),
+    "pss-sha384": (pss("2.16.840.1.101.3.4.2.2", 48, tlv(0xA3, integer(1))), hashes.SHA384, 48),
+    "pss-sha512": (pss("2.16.840.1.101.3.4.2.3", 64), hashes.SHA512, 64),
+}
+
+
+def sign(key, algorithm, data):
+    _, digest, how = ALGORITHMS[algorithm]
+    if how is None:
+        return key.sign(data, ec.ECDSA(digest()))
+    if how == "pkcs1":
+        return key.sign(data, padding.PKCS1v15(), digest())
+    return key.sign(data, padding.PSS(padding.MGF1(digest()), how), digest())
+
+
+def usual_algorithm(key):
+    return "rsa-sha256" if isinstance(key, rsa.RSAPrivateKey) else "ecdsa-sha384" if key.curve.name == "secp384r1" else "ecdsa-sha256"
+
+
+def extension(dotted, value, critical=False):
+    return sequence(oid(dotted), boolean(True) if critical else b"", octets(value))
+
+
+def basic(ca, path_length=None):
+    return extension("2.5.29.19", sequence(boolean(True) if ca else b"", b"" if path_length is None else integer(path_length)), True)
+
+
+def key_usage(*named):
+    """Named bits by number: 0 digitalSignature, 5 keyCertSign, 6 cRLSign."""
+    n = sum(0x80 >> b for b in named)
+    unused = 7 - max(named) if named else 0
+    return extension("2.5.29.15", bits(bytes([n]), unused), True)
+
+
+def purposes(*dotted):
+    return extension("2.5.29.37", sequence(*map(oid, dotted)))
+
+
+def uri(text):
+    return tlv(0x86, text.encode())
+
+
+def point(*uris, reasons=None, issuer=None):
+    """One DistributionPoint: full names, and what makes a reader pass it over."""
+    parts = tlv(0xA0, tlv(0xA0, b"".join(map(uri, uris)))) if uris else b""
+    return sequence(parts, b"" if reasons is None else tlv(0x81, reasons), b"" if issuer is None else tlv(0xA2, tlv(0xA4, issuer)))
+
+
+def crl_points(*points):
+    return extension("2.5.29.31", sequence(*(p if isinstance(p, bytes) else point(p) for p in points)))
+
+
+def ca_issuers(*uris):
+    return extension("1.3.6.1.5.5.7.1.1", sequence(*(sequence(oid("1.3.6.1.5.5.7.48.2"), uri(u)) for u in uris)))
+
+
+@dataclass
+class Cert:
+    """subject and issuer are whole Names; start and end Unix seconds, both inclusive; extensions whole elements, in order."""
+
+    subject: bytes
+    key: object
+    issuer: object = None  # another Cert; None: self-signed
+    start: int = 0
+    end: int = 0
+    extensions: tuple = ()
+    serial: object = None  # bytes of the INTEGER
+    version: bytes = tlv(0xA0, integer(2))
+    algorithm: str = None
+    inner_algorithm: bytes = None
+    unique: bytes = b""    # issuerUniqueID, subjectUniqueID
+    issuer_name: bytes = None
+    signer: object = None  # a key that signs instead of the issuer's
+    validity: bytes = None
+    spki: bytes = None
+    der: bytes = field(init=False)
+
+    def __post_init__(self):
+        issuer_key = self.signer or (self.issuer.key if self.issuer else self.key)
+        algorithm = self.algorithm or usual_algorithm(issuer_key)
+        identifier = ALGORITHMS[algorithm][0]
+        body = [self.version, None, self.inner_algorithm or identifier, self.issuer_name or (self.issuer or self).subject,
+                self.validity or sequence(time(self.start), time(self.end)), self.subject, self.spki or spki(self.key), self.unique,
+                tlv(0xA3, sequence(*self.extensions)) if self.extensions else b""]
+        serial = self.serial or b"\x11" + hashlib.sha256(b"".join(body[2:])).digest()[:15]
+        body[1] = tlv(2, serial)
+        self.serial = serial
+        tbs = sequence(*body)
+        self.der = sequence(tbs, identifier, bits(sign(issuer_key, algorithm, tbs)))
+
+    def but(self, **changes):
+        """The same certificate with other fields, signed anew."""
+        changes.setdefault("serial", None)
+        return replace(self, **changes)
+
+
+def revocation_list(issuer, serials, *, start, end, extensions=None, entry_extensions=b"", signer=None, algorithm=None, version=integer(1),
+                    issuer_name=None):
+    """A CRL (DER). extensions: whole elements; None: a CRL number; (): none at all. end None: no nextUpdate."""
+    key = signer or issuer.key
+    algorithm = algorithm or usual_algorithm(key)
+    identifier = ALGORITHMS[algorithm][0]
+    if extensions is None:
+        extensions = (extension("2.5.29.20", integer(1)),)
+    entries = b"".join(sequence(tlv(2, s), time(start), entry_extensions) for s in serials)
+    tbs = sequence(version, identifier, issuer_name or issuer.subject, time(start), time(end) if end is not None else b"",
+                   sequence(entries) if entries else b"", tlv(0xA0, sequence(*extensions)) if extensions else b"")
+    return sequence(tbs, identifier, bits(sign(key, algorithm, tbs)))
