@@ -7,6 +7,11 @@
 
 enum { DOC_OVERHEAD = 256 };
 
+/* Of a document: when it was issued, and the first second at which it is of no use. */
+struct validity {
+	int64_t issued, expires;
+};
+
 int64_t monotonic_ms(void)
 {
 	struct timespec t;
@@ -17,7 +22,7 @@ int64_t monotonic_ms(void)
 /* --- is a document any good? -------------------------------------------------------------------------------------------------------- */
 
 /* Only signatures and dates under the root: revocation is looked at when a quote is verified. */
-static int trusted_leaf(const struct sources *s, const struct cert_chain *chain, int64_t now, int64_t *expires, struct diag *d)
+static int trusted_leaf(const struct sources *s, const struct cert_chain *chain, int64_t now, struct validity *v, struct diag *d)
 {
 	struct x509_policy p = {.anchor = &s->root, .now = now, .purpose = x509_server_auth, .revocation = X509_REVOCATION_OFF};
 	struct x509_path path = {0};
@@ -26,31 +31,32 @@ static int trusted_leaf(const struct sources *s, const struct cert_chain *chain,
 		e = diag_fail(d, ERR_INPUT, "issuer chain is empty");
 	if (!e)
 		e = x509_path_verify(&chain->leaf, chain->pool, chain->pool_count, &p, &path, d);
-	if (!e && path.expires < *expires)
-		*expires = path.expires;
+	if (!e && path.expires < v->expires)
+		v->expires = path.expires;
 	return e;
 }
 
-static int check_crl(const struct x509_crl *crl, const struct x509_key *key, int64_t now, int64_t *expires, struct diag *d)
+static int check_crl(const struct x509_crl *crl, const struct x509_key *key, int64_t now, struct validity *v, struct diag *d)
 {
 	if (now >= crl->next_update)
 		return diag_fail(d, ERR_REFUSED, "CrlExpired");
 	if (!x509_signature_ok(&crl->sig, key))
 		return diag_fail(d, ERR_CRYPTO, "CRL signature is invalid");
-	if (crl->next_update < *expires)
-		*expires = crl->next_update;
+	if (crl->next_update < v->expires)
+		v->expires = crl->next_update;
+	v->issued = crl->this_update;
 	return 0;
 }
 
-static int check_root_crl(const struct sources *s, const struct pccs_document *doc, int64_t now, int64_t *expires, struct diag *d)
+static int check_root_crl(const struct sources *s, const struct pccs_document *doc, int64_t now, struct validity *v, struct diag *d)
 {
 	struct x509_crl crl;
 	int e = x509_crl_parse(doc->body, &crl, d);
-	return e ? e : check_crl(&crl, &s->root.key, now, expires, d);
+	return e ? e : check_crl(&crl, &s->root.key, now, v, d);
 }
 
 static int check_pck_crl(const struct sources *s, struct arena *a, bool platform_ca, const struct pccs_document *doc, int64_t now,
-			 int64_t *expires, struct diag *d)
+			 struct validity *v, struct diag *d)
 {
 	struct x509_crl crl;
 	struct cert_chain chain;
@@ -66,16 +72,16 @@ static int check_pck_crl(const struct sources *s, struct arena *a, bool platform
 		return diag_fail(d, ERR_REFUSED, "issuer of the PCK CRL is not known to the root");
 	if (pccs_is_platform_ca(crl.issuer) != platform_ca)
 		return diag_fail(d, ERR_REFUSED, "PCK CRL of the other CA");
-	return check_crl(&crl, &chain.leaf.key, now, expires, d);
+	return check_crl(&crl, &chain.leaf.key, now, v, d);
 }
 
 /* The served text may have been re-indented on the way: then its compact form is what was signed. */
-static int check_signed(const struct sources *s, struct arena *a, struct pccs_document *doc, int64_t now, int64_t *expires, struct diag *d)
+static int check_signed(const struct sources *s, struct arena *a, struct pccs_document *doc, int64_t now, struct validity *v, struct diag *d)
 {
 	struct cert_chain chain;
 	int e = cert_chain_parse(a, doc->chain, &chain, d);
 	if (!e)
-		e = trusted_leaf(s, &chain, now, expires, d);
+		e = trusted_leaf(s, &chain, now, v, d);
 	if (e)
 		return e;
 	struct x509_signed sig = {.tbs = doc->body, .alg = X509_SIG_ECDSA_SHA256_RAW, .signature = doc->signature};
@@ -89,7 +95,7 @@ static int check_signed(const struct sources *s, struct arena *a, struct pccs_do
 }
 
 /* Valid now, and what was asked for. */
-static int check_content(struct arena *a, const struct pccs_request *q, struct span text, int64_t now, int64_t *expires, struct diag *d)
+static int check_content(struct arena *a, const struct pccs_request *q, struct span text, int64_t now, struct validity *v, struct diag *d)
 {
 	const struct json *j;
 	struct span issued_text, next_text, id, fmspc;
@@ -102,8 +108,9 @@ static int check_content(struct arena *a, const struct pccs_request *q, struct s
 		return diag_fail(d, ERR_INPUT, "dates are missing or malformed");
 	if (now < issued || now > next)
 		return diag_fail(d, ERR_REFUSED, "not valid now");
-	if (next + 1 < *expires)
-		*expires = next + 1;
+	if (next + 1 < v->expires)
+		v->expires = next + 1;
+	v->issued = issued;
 	bool tcb = q->kind == PCCS_TCB_INFO;
 	const char *want = tcb ? (q->tdx ? "TDX" : "SGX") : (q->tdx ? "TD_QE" : "QE");
 	if (!json_get_str(j, "id", &id) || !span_is(id, want))
@@ -113,29 +120,29 @@ static int check_content(struct arena *a, const struct pccs_request *q, struct s
 	return 0;
 }
 
-static int check_pck(const struct sources *s, struct arena *a, const struct pccs_document *doc, int64_t now, int64_t *expires,
+static int check_pck(const struct sources *s, struct arena *a, const struct pccs_document *doc, int64_t now, struct validity *v,
 		     struct diag *d)
 {
 	struct cert_chain chain;
 	int e = cert_chain_parse(a, doc->body, &chain, d);
-	return e ? e : trusted_leaf(s, &chain, now, expires, d);
+	return e ? e : trusted_leaf(s, &chain, now, v, d);
 }
 
 static int check(const struct sources *s, struct arena *a, const struct pccs_request *q, struct pccs_document *doc, int64_t now,
-		 int64_t *expires, struct diag *d)
+		 struct validity *v, struct diag *d)
 {
 	int e;
-	*expires = INT64_MAX;
+	*v = (struct validity){INT64_MIN, INT64_MAX};
 	switch (q->kind) {
 	case PCCS_ROOT_CRL:
-		return check_root_crl(s, doc, now, expires, d);
+		return check_root_crl(s, doc, now, v, d);
 	case PCCS_PCK_CRL:
-		return check_pck_crl(s, a, q->platform_ca, doc, now, expires, d);
+		return check_pck_crl(s, a, q->platform_ca, doc, now, v, d);
 	case PCCS_PCK_CERT:
-		return check_pck(s, a, doc, now, expires, d);
+		return check_pck(s, a, doc, now, v, d);
 	default:
-		e = check_signed(s, a, doc, now, expires, d);
-		return e ? e : check_content(a, q, doc->body, now, expires, d);
+		e = check_signed(s, a, doc, now, v, d);
+		return e ? e : check_content(a, q, doc->body, now, v, d);
 	}
 }
 
@@ -172,8 +179,8 @@ static struct doc *slot_for(struct sources *s, const char *path)
 	return best;
 }
 
-static int keep(struct sources *s, const char *path, const struct pccs_document *got, int64_t expires, int64_t now, const struct doc **out,
-		struct diag *d)
+static int keep(struct sources *s, const char *path, const struct pccs_document *got, const struct validity *v, int64_t now,
+		const struct doc **out, struct diag *d)
 {
 	struct arena mem;
 	if (arena_open(&mem, got->body.n + got->signature.n + got->chain.n + DOC_OVERHEAD))
@@ -185,27 +192,33 @@ static int keep(struct sources *s, const char *path, const struct pccs_document 
 	}
 	struct doc *doc = slot_for(s, path);
 	forget(doc);
-	*doc = (struct doc){.mem = mem, .d = copy, .expires = expires, .fetched = now, .used = ++s->clock};
+	*doc = (struct doc){.mem = mem, .d = copy, .issued = v->issued, .expires = v->expires, .fetched = now, .used = ++s->clock};
 	memcpy(doc->path, path, strlen(path) + 1);
 	*out = doc;
 	return 0;
 }
 
-static int ask(struct sources *s, struct arena *scratch, const struct pccs_request *q, const char *path, const struct freshness *f,
-	       const struct doc **out, struct diag *d)
+/* have: a valid one to be replaced, or NULL. What was issued before it is no answer: nobody on the way brings back an older state. */
+static int ask(struct sources *s, struct arena *scratch, const struct pccs_request *q, const char *path, const struct doc *have,
+	       const struct freshness *f, const struct doc **out, struct diag *d)
 {
 	int e = diag_fail(d, ERR_IO, "offline, and %.100s is not at hand", path);
 	for (size_t i = 0; i < s->base_count && !s->offline; i++) {
 		struct pccs_document got;
-		int64_t left = f->deadline_ms - monotonic_ms(), expires;
+		struct validity v;
+		int64_t left = f->deadline_ms - monotonic_ms();
 		arena_reset(scratch);
 		if (left <= 0)
 			return diag_fail(d, ERR_TIMEOUT, "no PCCS answered in time");
 		e = pccs_get(&s->fetcher, scratch, s->base[i], q, (int)left, &got, d);
-		if (!e && (e = check(s, scratch, q, &got, f->now, &expires, d)))
+		if (!e) {
+			e = check(s, scratch, q, &got, f->now, &v, d);
+			if (!e && have && v.issued < have->issued)
+				e = diag_fail(d, ERR_REFUSED, "issued before the one at hand");
+			if (!e)
+				return keep(s, path, &got, &v, f->now, out, d);
 			diag_wrap(d, e, "%.100s%.100s", s->base[i], path);
-		if (!e)
-			return keep(s, path, &got, expires, f->now, out, d);
+		}
 	}
 	return e;
 }
@@ -224,7 +237,7 @@ int sources_get(struct sources *s, struct arena *scratch, const struct pccs_requ
 	*out = have;
 	if (valid && have->expires > f->expires_after && have->fetched > f->fetched_after)
 		return 0;
-	e = ask(s, scratch, q, path, f, out, d);
+	e = ask(s, scratch, q, path, valid ? have : NULL, f, out, d);
 	return e && valid ? 0 : e;
 }
 

@@ -10,6 +10,7 @@ struct doc {
 	char path[PCCS_PATH_MAX]; /* "": free */
 	struct arena mem;
 	struct pccs_document d;
+	int64_t issued;
 	int64_t expires; /* first second at which it is of no use */
 	int64_t fetched; /* seconds since the epoch */
 	uint64_t used;   /* sources.clock when last asked for */

@@ -157,7 +157,7 @@ static int fetcher_get(void *roots, struct arena *a, const char *url, int timeou
 	const struct http_fetch f = {
 		.method = "GET",
 		.url = url,
-		.trust = roots ? HTTP_TRUST_ROOTS : HTTP_TRUST_NONE,
+		.trust = roots ? HTTP_TRUST_ROOTS : HTTP_TRUST_SIGNED,
 		.roots = roots,
 		.redirects = 10,
 		.timeout_ms = timeout_ms > 0 ? (unsigned)timeout_ms : 0,

@@ -15,6 +15,7 @@ enum http_trust {
 	HTTP_TRUST_ROOTS,   /* a chain to `roots` for the host of the URL (DNS name or IP address) */
 	HTTP_TRUST_PIN,     /* the leaf has exactly the key `pin_spki`; its chain, names and dates are not looked at */
 	HTTP_TRUST_CAPTURE, /* any certificate; its key is proved by the handshake and the leaf is handed out: the caller judges it */
+	HTTP_TRUST_SIGNED,  /* any certificate: only for documents that are signed themselves, and judged by that signature */
 };
 
 struct http_roots; /* trust anchors, parsed once */
@@ -70,7 +71,8 @@ struct http_reply {
  * connect error: Connection refused (os error 111)" and its siblings of the protocol's section 10.4. */
 int http_fetch(struct arena *a, const struct http_fetch *f, struct http_reply *out, struct diag *d);
 
-/* GET for collateral: follows up to 10 redirects; https needs roots (NULL: https is refused). The result borrows `roots`. */
+/* GET of signed documents (collateral, revocation lists, issuers): follows up to 10 redirects. roots may be NULL: then anybody may serve them
+ * over https as anybody may over http. The result borrows `roots`. */
 struct fetcher http_fetcher(const struct http_roots *roots);
 
 /* The reason phrase of a status code, "" if none is known. */

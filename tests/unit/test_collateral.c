@@ -77,6 +77,8 @@ static int stand_in_get(void *self, struct arena *a, const char *url, int timeou
 		 NULL, NULL},
 		{"/tdx/certification/v4/tcb?fmspc=B0C06F000000", "TCB-Info-Issuer-Chain", "tcb_info_issuer_chain", NULL, "tcbInfo",
 		 "tcb_info"},
+		{"/tdx/certification/v4/tcb?fmspc=00906EA10000", "TCB-Info-Issuer-Chain", "tcb_info_issuer_chain", NULL, "tcbInfo",
+		 "tcb_info"},
 		{"/sgx/certification/v4/tcb?fmspc=00906EA10000", "SGX-TCB-Info-Issuer-Chain", "tcb_info_issuer_chain", NULL, "tcbInfo",
 		 "tcb_info"},
 		{"/tdx/certification/v4/qe/identity?update=standard", "SGX-Enclave-Identity-Issuer-Chain", "qe_identity_issuer_chain", NULL,
@@ -272,6 +274,34 @@ static void refreshes_daily_and_keeps_the_old_when_nothing_newer_is_to_be_had(vo
 	collateral_cache_close(cc);
 }
 
+static void takes_what_is_newer_and_never_what_was_issued_before(void **state)
+{
+	(void)state;
+	static const char newer[] = SYN "tcb_issue_date_equals_now/collateral.json", older[] = SYN "tdx_module_missing/collateral.json",
+			  quote[] = SYN "tcb_issue_date_equals_now/quote.bin";
+	struct stand_in s, other;
+	/* newer than what is at hand */
+	stand_in_open(&s, older);
+	stand_in_open(&other, newer);
+	struct collateral_cache *cc = open_cache(&s, SYN "root_ca.der", (struct collateral_config){0});
+	assert_refused(cc, quote, SYN_NOW, "tdxModule");
+	s.bundle = other.bundle;
+	(void)collateral_refresh(cc, SYN_NOW + 86400, 3600);
+	assert_verifies(cc, quote, SYN_NOW + 86400);
+	collateral_cache_close(cc);
+	/* older than that: not taken, although it is genuine and still valid */
+	stand_in_open(&s, newer);
+	stand_in_open(&other, older);
+	cc = open_cache(&s, SYN "root_ca.der", (struct collateral_config){0});
+	assert_verifies(cc, quote, SYN_NOW);
+	s.bundle = other.bundle;
+	int asked = s.requests;
+	(void)collateral_refresh(cc, SYN_NOW + 86400, 3600);
+	assert_true(s.requests > asked);
+	assert_verifies(cc, quote, SYN_NOW + 86400);
+	collateral_cache_close(cc);
+}
+
 static void asks_nobody_for_a_platform_that_intel_did_not_certify(void **state)
 {
 	(void)state;
@@ -386,6 +416,7 @@ int main(void)
 		cmocka_unit_test(reads_documents_that_a_proxy_has_indented),
 		cmocka_unit_test(at_intel_the_root_crl_comes_from_its_distribution_point),
 		cmocka_unit_test(refreshes_daily_and_keeps_the_old_when_nothing_newer_is_to_be_had),
+		cmocka_unit_test(takes_what_is_newer_and_never_what_was_issued_before),
 		cmocka_unit_test(asks_nobody_for_a_platform_that_intel_did_not_certify),
 		cmocka_unit_test(the_operators_collateral_is_used_for_its_platform_while_it_is_valid),
 		cmocka_unit_test(a_bundle_for_all_is_used_for_all),

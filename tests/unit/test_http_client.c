@@ -232,10 +232,28 @@ static void a_server_without_its_key_is_refused_in_every_mode(void **state)
 	struct http_fetch f = to(&v, "localhost", "/echo?x");
 	f.roots = good;
 	f.pin_spki = SPAN_ARR(spki);
-	for (f.trust = HTTP_TRUST_ROOTS; f.trust <= HTTP_TRUST_CAPTURE; f.trust++)
+	for (f.trust = HTTP_TRUST_ROOTS; f.trust <= HTTP_TRUST_SIGNED; f.trust++)
 		refuses(&f, ERR_CRYPTO, "wrong signature in the handshake");
 	http_roots_free(good);
 	serving_stop(&v);
+}
+
+static void signed_documents_come_from_anybody_when_there_are_no_roots(void **state)
+{
+	(void)state;
+	struct http_roots *wrong;
+	struct fetched got;
+	struct diag d;
+	struct fetcher any = http_fetcher(NULL);
+	const char *url = to(&secure, "127.0.0.2", "/echo?x").url;
+	assert_int_equal(any.get(any.self, &arena, url, 2000, &got, &d), 0);
+	assert_int_equal(got.status, 200);
+	assert_span_equal(got.body, SPAN_LIT("x"));
+	/* with roots, they decide */
+	assert_int_equal(http_roots_read(&wrong, client_cert, NULL), 0);
+	struct fetcher known = http_fetcher(wrong);
+	assert_int_equal(known.get(known.self, &arena, url, 2000, &got, &d), ERR_CRYPTO);
+	http_roots_free(wrong);
 }
 
 static void an_identity_is_shown_to_the_server(void **state)
@@ -405,6 +423,7 @@ int main(void)
 		cmocka_unit_test(failures_speak_upstreams_words),
 		cmocka_unit_test(a_server_is_believed_only_as_the_mode_says),
 		cmocka_unit_test(a_server_without_its_key_is_refused_in_every_mode),
+		cmocka_unit_test(signed_documents_come_from_anybody_when_there_are_no_roots),
 		cmocka_unit_test(an_identity_is_shown_to_the_server),
 		cmocka_unit_test(a_unix_socket_is_an_address),
 		cmocka_unit_test(answers_of_all_kinds_are_read_or_refused),
