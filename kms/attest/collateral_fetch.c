@@ -76,7 +76,8 @@ static int check_pck_crl(const struct sources *s, struct arena *a, bool platform
 }
 
 /* The served text may have been re-indented on the way: then its compact form is what was signed. */
-static int check_signed(const struct sources *s, struct arena *a, struct pccs_document *doc, int64_t now, struct validity *v, struct diag *d)
+static int check_signed(const struct sources *s, struct arena *a, struct pccs_document *doc, int64_t now, struct validity *v,
+			struct diag *d)
 {
 	struct cert_chain chain;
 	int e = cert_chain_parse(a, doc->chain, &chain, d);

@@ -71,8 +71,8 @@ struct http_reply {
  * connect error: Connection refused (os error 111)" and its siblings of the protocol's section 10.4. */
 int http_fetch(struct arena *a, const struct http_fetch *f, struct http_reply *out, struct diag *d);
 
-/* GET of signed documents (collateral, revocation lists, issuers): follows up to 10 redirects. roots may be NULL: then anybody may serve them
- * over https as anybody may over http. The result borrows `roots`. */
+/* GET of signed documents (collateral, revocation lists, issuers): follows up to 10 redirects. roots may be NULL: then anybody may serve
+ * them over https as anybody may over http. The result borrows `roots`. */
 struct fetcher http_fetcher(const struct http_roots *roots);
 
 /* The reason phrase of a status code, "" if none is known. */
