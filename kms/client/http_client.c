@@ -26,19 +26,25 @@ static int request_head(struct wr *w, const struct http_fetch *f, const struct u
 	return wr_ok(w) ? 0 : ERR_LIMIT;
 }
 
+/* The answer may come before the request is out: a server that refuses it for its size, or is too busy, need not read all of it. */
 static int transfer(struct link_to *l, struct span head, struct span body, struct http_answer *w, struct diag *d)
 {
-	int e = link_send(l, head, d);
-	if (!e)
-		e = link_send(l, body, d);
-	while (!e && !w->done) {
+	struct span out[2] = {head, body};
+	for (size_t part = 0;;) {
 		uint8_t chunk[CHUNK];
 		size_t got;
-		e = link_receive(l, chunk, sizeof chunk, &got, d);
-		if (!e)
-			e = http_answer_feed(w, SPAN(chunk, got), d);
+		while (part < 2 && out[part].n == 0)
+			part++;
+		struct span nothing = {NULL, 0}, *now = part < 2 ? &out[part] : &nothing;
+		int e = link_exchange(l, now, chunk, sizeof chunk, &got, d);
+		if (e)
+			return e;
+		if (got == 0 && part < 2 && now->n == 0)
+			continue;
+		e = http_answer_feed(w, SPAN(chunk, got), d);
+		if (e || w->done)
+			return e;
 	}
-	return e;
 }
 
 static int hand_out(struct arena *a, const struct http_answer *w, const struct link_to *l, struct http_reply *out, struct diag *d)

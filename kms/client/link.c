@@ -8,36 +8,25 @@
 #include "base/wipe.h"
 #include "crypto/sign.h"
 
-static int socket_send(struct link_to *l, const uint8_t *p, size_t n, size_t *sent, struct diag *d)
+/* Each tries once. *moved is false where the socket would have to be waited for. */
+static int socket_send(struct link_to *l, const uint8_t *p, size_t n, size_t *sent, bool *moved, struct diag *d)
 {
-	for (;;) {
-		ssize_t r = send(l->fd, p, n, MSG_NOSIGNAL);
-		if (r >= 0) {
-			*sent = (size_t)r;
-			return 0;
-		}
-		if (errno != EAGAIN && errno != EINTR)
-			return diag_fail(d, ERR_IO, "%s (os error %d)", strerror(errno), errno);
-		int e = link_wait(l, POLLOUT, d);
-		if (e)
-			return e;
-	}
+	ssize_t r = send(l->fd, p, n, MSG_NOSIGNAL);
+	*moved = r >= 0;
+	*sent = r >= 0 ? (size_t)r : 0;
+	if (r >= 0 || errno == EAGAIN || errno == EINTR)
+		return 0;
+	return diag_fail(d, ERR_IO, "%s (os error %d)", strerror(errno), errno);
 }
 
-static int socket_receive(struct link_to *l, void *to, size_t room, size_t *got, struct diag *d)
+static int socket_receive(struct link_to *l, void *to, size_t room, size_t *got, bool *moved, struct diag *d)
 {
-	for (;;) {
-		ssize_t r = recv(l->fd, to, room, 0);
-		if (r >= 0) {
-			*got = (size_t)r;
-			return 0;
-		}
-		if (errno != EAGAIN && errno != EINTR)
-			return diag_fail(d, ERR_IO, "%s (os error %d)", strerror(errno), errno);
-		int e = link_wait(l, POLLIN, d);
-		if (e)
-			return e;
-	}
+	ssize_t r = recv(l->fd, to, room, 0);
+	*moved = r >= 0;
+	*got = r >= 0 ? (size_t)r : 0;
+	if (r >= 0 || errno == EAGAIN || errno == EINTR)
+		return 0;
+	return diag_fail(d, ERR_IO, "%s (os error %d)", strerror(errno), errno);
 }
 
 static void *cert_room(void *self, size_t n)
@@ -81,46 +70,56 @@ static void prepare(struct link_to *l)
 	br_ssl_client_reset(&t->cc, l->url->literal ? NULL : l->url->host, 0);
 }
 
-/* Runs the engine until one of the states is reached. *closed: the peer has ended the session properly. */
-static int run_until(struct link_to *l, unsigned wanted, bool *closed, struct diag *d)
+/* One look at both directions of the engine; waits if neither moved. A peer that takes nothing more can still have said something: once
+ * sending has failed (l->mute says how), only reading goes on. */
+static int turn(struct link_to *l, struct diag *d)
 {
 	br_ssl_engine_context *e = &l->tls->cc.eng;
-	*closed = false;
-	for (;;) {
-		unsigned state = br_ssl_engine_current_state(e);
-		if (state & BR_SSL_CLOSED) {
-			int err = br_ssl_engine_last_error(e);
-			char text[32];
-			*closed = err == BR_ERR_OK;
-			if (*closed)
-				return 0;
-			if (l->tls->peer.refused)
-				return diag_fail(d, ERR_CRYPTO, "invalid peer certificate: %s", l->tls->peer.d.text);
-			return diag_fail(d, ERR_CRYPTO, "%s", tls_error_text(err, text, sizeof text));
-		}
-		size_t n, done = 0;
-		uint8_t *p;
-		int err;
-		if (state & BR_SSL_SENDREC) {
-			p = br_ssl_engine_sendrec_buf(e, &n);
-			err = socket_send(l, p, n, &done, d);
-			if (err)
-				return err;
+	unsigned state = br_ssl_engine_current_state(e);
+	bool sends = (state & BR_SSL_SENDREC) && !l->mute.text[0], sent = false, received = false;
+	size_t n, done;
+	uint8_t *p;
+	if (sends) {
+		p = br_ssl_engine_sendrec_buf(e, &n);
+		if (!socket_send(l, p, n, &done, &sent, &l->mute) && sent)
 			br_ssl_engine_sendrec_ack(e, done);
-			continue;
-		}
-		if (state & wanted)
+		if (l->mute.text[0])
 			return 0;
+	}
+	if (state & BR_SSL_RECVREC) {
 		p = br_ssl_engine_recvrec_buf(e, &n);
-		if (!p)
-			return diag_fail(d, ERR_INTERNAL, "TLS engine can neither read nor write");
-		err = socket_receive(l, p, n, &done, d);
+		int err = socket_receive(l, p, n, &done, &received, d);
 		if (err)
 			return err;
-		if (done == 0)
-			return diag_fail(d, ERR_IO, "peer closed connection without sending TLS close_notify");
-		br_ssl_engine_recvrec_ack(e, done);
+		if (received && done == 0)
+			return l->mute.text[0] ? diag_fail(d, ERR_IO, "%s", l->mute.text)
+					       : diag_fail(d, ERR_IO, "peer closed connection without sending TLS close_notify");
+		if (received)
+			br_ssl_engine_recvrec_ack(e, done);
+	} else if (!sends) {
+		return l->mute.text[0] ? diag_fail(d, ERR_IO, "%s", l->mute.text)
+				       : diag_fail(d, ERR_INTERNAL, "TLS engine can neither read nor write");
 	}
+	if (sent || received)
+		return 0;
+	return link_wait(l, (short)((state & BR_SSL_RECVREC ? POLLIN : 0) | (sends ? POLLOUT : 0)), d);
+}
+
+/* 0: the session goes on, or has ended properly (*closed). */
+static int look(const struct link_to *l, bool *closed, struct diag *d)
+{
+	const br_ssl_engine_context *e = &l->tls->cc.eng;
+	*closed = false;
+	if (!(br_ssl_engine_current_state(e) & BR_SSL_CLOSED))
+		return 0;
+	int err = br_ssl_engine_last_error(e);
+	char text[32];
+	*closed = err == BR_ERR_OK;
+	if (*closed)
+		return 0;
+	if (l->tls->peer.refused)
+		return diag_fail(d, ERR_CRYPTO, "invalid peer certificate: %s", l->tls->peer.d.text);
+	return diag_fail(d, ERR_CRYPTO, "%s", tls_error_text(err, text, sizeof text));
 }
 
 int link_handshake(struct link_to *l, struct diag *d)
@@ -129,8 +128,11 @@ int link_handshake(struct link_to *l, struct diag *d)
 	if (!l->tls)
 		return diag_fail(d, ERR_LIMIT, "out of memory for TLS");
 	prepare(l);
-	bool closed;
-	int e = run_until(l, BR_SSL_SENDAPP, &closed, d);
+	bool closed = false;
+	int e = 0;
+	while (!e && !closed && !(br_ssl_engine_current_state(&l->tls->cc.eng) & BR_SSL_SENDAPP))
+		if (!(e = look(l, &closed, d)) && !closed)
+			e = turn(l, d);
 	if (!e && closed)
 		e = diag_fail(d, ERR_IO, "connection closed during the TLS handshake");
 	if (!e && !l->tls->peer.accepted)
@@ -138,50 +140,67 @@ int link_handshake(struct link_to *l, struct diag *d)
 	return e;
 }
 
-int link_send(struct link_to *l, struct span s, struct diag *d)
+static int exchange_plain(struct link_to *l, struct span *out, void *to, size_t room, size_t *got, struct diag *d)
 {
-	while (s.n > 0) {
+	for (;;) {
 		size_t n;
-		int e;
-		if (!l->tls) {
-			e = socket_send(l, s.p, s.n, &n, d);
-			if (e)
-				return e;
-		} else {
-			bool closed;
-			e = run_until(l, BR_SSL_SENDAPP, &closed, d);
-			if (e)
-				return e;
-			uint8_t *to = closed ? NULL : br_ssl_engine_sendapp_buf(&l->tls->cc.eng, &n);
-			if (!to)
-				return diag_fail(d, ERR_IO, "connection closed before message completed");
-			if (n > s.n)
-				n = s.n;
-			memcpy(to, s.p, n);
-			br_ssl_engine_sendapp_ack(&l->tls->cc.eng, n);
+		bool moved;
+		int e = socket_receive(l, to, room, got, &moved, d);
+		if (e || moved)
+			return e;
+		bool sends = out->n > 0 && !l->mute.text[0];
+		if (sends && !socket_send(l, out->p, out->n, &n, &moved, &l->mute) && moved) {
+			*out = SPAN(out->p + n, out->n - n);
+			if (out->n == 0)
+				return 0;
+			continue;
 		}
-		s = SPAN(s.p + n, s.n - n);
+		/* After a failure of sending there is an end to read, if nothing else. */
+		if (!l->mute.text[0] || !sends)
+			e = link_wait(l, (short)(POLLIN | (sends ? POLLOUT : 0)), d);
+		if (e)
+			return e;
 	}
-	if (l->tls)
-		br_ssl_engine_flush(&l->tls->cc.eng, 0);
-	return 0;
 }
 
-int link_receive(struct link_to *l, void *to, size_t room, size_t *got, struct diag *d)
+static int exchange_tls(struct link_to *l, struct span *out, void *to, size_t room, size_t *got, struct diag *d)
+{
+	br_ssl_engine_context *engine = &l->tls->cc.eng;
+	for (;;) {
+		bool closed;
+		size_t n;
+		int e = look(l, &closed, d);
+		if (e || closed)
+			return e;
+		unsigned state = br_ssl_engine_current_state(engine);
+		if (state & BR_SSL_RECVAPP) {
+			const uint8_t *p = br_ssl_engine_recvapp_buf(engine, &n);
+			*got = n < room ? n : room;
+			memcpy(to, p, *got);
+			br_ssl_engine_recvapp_ack(engine, *got);
+			return 0;
+		}
+		if (out->n > 0 && (state & BR_SSL_SENDAPP)) {
+			uint8_t *p = br_ssl_engine_sendapp_buf(engine, &n);
+			n = n < out->n ? n : out->n;
+			memcpy(p, out->p, n);
+			br_ssl_engine_sendapp_ack(engine, n);
+			*out = SPAN(out->p + n, out->n - n);
+			if (out->n == 0) {
+				br_ssl_engine_flush(engine, 0);
+				return 0;
+			}
+		}
+		e = turn(l, d);
+		if (e)
+			return e;
+	}
+}
+
+int link_exchange(struct link_to *l, struct span *out, void *to, size_t room, size_t *got, struct diag *d)
 {
 	*got = 0;
-	if (!l->tls)
-		return socket_receive(l, to, room, got, d);
-	bool closed;
-	int e = run_until(l, BR_SSL_RECVAPP, &closed, d);
-	if (e || closed)
-		return e;
-	size_t n;
-	const uint8_t *p = br_ssl_engine_recvapp_buf(&l->tls->cc.eng, &n);
-	*got = n < room ? n : room;
-	memcpy(to, p, *got);
-	br_ssl_engine_recvapp_ack(&l->tls->cc.eng, *got);
-	return 0;
+	return (l->tls ? exchange_tls : exchange_plain)(l, out, to, room, got, d);
 }
 
 void link_close(struct link_to *l)

@@ -17,6 +17,7 @@ struct tls_link {
 struct link_to {
 	int fd;
 	int64_t deadline; /* milliseconds of the monotonic clock */
+	struct diag mute; /* why nothing more can be sent; empty while it can */
 	struct tls_link *tls;
 	struct arena *arena;
 	const struct http_fetch *how;
@@ -32,9 +33,10 @@ int link_wait(const struct link_to *l, short events, struct diag *d);
 
 /* link.c */
 int link_handshake(struct link_to *l, struct diag *d);
-int link_send(struct link_to *l, struct span s, struct diag *d);
-/* *got = 0 at a clean end of the stream. */
-int link_receive(struct link_to *l, void *to, size_t room, size_t *got, struct diag *d);
+/* Sends *out, and takes what arrives meanwhile: a peer may answer before it has read everything, and then close. Returns when all of *out
+ * is sent (taken off *out; only if it was not empty), when something came (*got bytes of it in `to`), or at a clean end of the stream
+ * (neither). A peer that has stopped reading is no error while it may still be read from. ERR_IO, ERR_CRYPTO, ERR_TIMEOUT. */
+int link_exchange(struct link_to *l, struct span *out, void *to, size_t room, size_t *got, struct diag *d);
 void link_close(struct link_to *l);
 
 /* roots.c: 0 if the chain leads to one of the roots and is for the host. */

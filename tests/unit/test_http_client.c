@@ -353,6 +353,137 @@ static void answers_of_all_kinds_are_read_or_refused(void **state)
 	}
 }
 
+/* --- answers that come before the request is out ------------------------------------------------------------------------------------- */
+
+enum early_end { CLOSES, STALLS };
+
+struct early {
+	int fd;
+	const char *text;
+	enum early_end end;
+	int done; /* written by the test when the client has given up */
+};
+
+/* Reads the first bytes of a request, answers, and either closes with the rest unread (so that the kernel resets the connection) or stays
+ * without ever reading again. */
+static void *early_main(void *arg)
+{
+	struct early *c = arg;
+	char first[64];
+	int fd = accept(c->fd, NULL, NULL);
+	size_t n = strlen(c->text);
+	bool good = recv(fd, first, sizeof first, 0) > 0 && send(fd, c->text, n, MSG_NOSIGNAL) == (ssize_t)n;
+	if (c->end == STALLS)
+		good = good && read(c->done, first, 1) == 0;
+	close(fd);
+	return good ? c : NULL;
+}
+
+static int ask_early(const char *text, enum early_end end, size_t body, struct http_reply *r, struct diag *d)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof at;
+	pthread_t thread;
+	void *good;
+	int done[2];
+	assert_int_equal(pipe(done), 0);
+	struct early c = {.fd = socket(AF_INET, SOCK_STREAM, 0), .text = text, .end = end, .done = done[0]};
+	assert_int_equal(bind(c.fd, (struct sockaddr *)&at, len), 0);
+	assert_int_equal(listen(c.fd, 1), 0);
+	assert_int_equal(getsockname(c.fd, (struct sockaddr *)&at, &len), 0);
+	pthread_create(&thread, NULL, early_main, &c);
+	uint8_t *p = calloc(1, body);
+	struct http_fetch f = {.method = "POST",
+			       .url = arena_fmt(&arena, "http://127.0.0.1:%u/", ntohs(at.sin_port)),
+			       .body = SPAN(p, body),
+			       .timeout_ms = 20000};
+	int e = fetch(&f, r, d);
+	close(done[1]);
+	pthread_join(thread, &good);
+	assert_non_null(good);
+	close(done[0]);
+	close(c.fd);
+	free(p);
+	return e;
+}
+
+/* More than the buffers of both sockets take. */
+enum { EARLY_BODY = 32 << 20 };
+
+static void an_answer_before_the_end_of_the_request_is_taken(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		int status;
+		const char *body;
+	} cases[] = {
+		{"HTTP/1.1 413 Payload Too Large\r\nContent-Length: 9\r\nConnection: close\r\n\r\ntoo large", 413, "too large"},
+		{"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n", 503, ""},
+		{"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 401 Unauthorized\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n", 401,
+		 "no"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		for (enum early_end end = CLOSES; end <= STALLS; end++) {
+			struct http_reply r;
+			struct diag d;
+			int e = ask_early(cases[i].text, end, EARLY_BODY, &r, &d);
+			if (e)
+				fail_msg("case %zu, %s: %d %s", i, end == CLOSES ? "closes" : "stalls", e, d.text);
+			assert_int_equal(r.status, cases[i].status);
+			assert_span_equal(r.body, SPAN_STR(cases[i].body));
+		}
+	}
+}
+
+static void half_an_answer_before_the_end_of_the_request_is_an_error(void **state)
+{
+	(void)state;
+	static const char *const cases[] = {"HTTP/1.1 413 Payload Too La", "HTTP/1.1 413 Payload Too Large\r\nContent-Length: 9\r\n\r\ntoo",
+					    "HTTP/1.1 100 Continue\r\n\r\n"};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct http_reply r;
+		struct diag d;
+		int e = ask_early(cases[i], CLOSES, EARLY_BODY, &r, &d);
+		if (e != ERR_IO && e != ERR_INPUT)
+			fail_msg("case %zu: %d %s", i, e, d.text);
+		assert_non_null(strstr(d.text, "client error (SendRequest)"));
+		assert_int_equal(r.status, 0);
+	}
+}
+
+static void refuse_the_size(void *ctx, const struct http_request *q, struct http_response *r)
+{
+	(void)ctx;
+	r->status = q->body_too_large ? 413 : 200;
+}
+
+static void a_server_that_refuses_a_body_for_its_size_is_heard_over_tls(void **state)
+{
+	(void)state;
+	struct server_tls tls = {.chain = &server_cert, .chain_len = 1};
+	struct server_config c = {.listen_fd = -1, .address = "127.0.0.1", .tls = &tls, .handler = refuse_the_size};
+	struct serving v;
+	memcpy(tls.key, server_key.scalar, 32);
+	c.limits.body = 1000;
+	c.limits.drain_ms = 1; /* it reads on for no longer than that, so most of the body stays unread */
+	serving_start(&v, &c);
+	uint8_t *p = calloc(1, EARLY_BODY);
+	struct http_fetch f = to(&v, "localhost", "/");
+	struct http_reply r;
+	struct diag d;
+	f.method = "POST";
+	f.trust = HTTP_TRUST_CAPTURE;
+	f.body = SPAN(p, EARLY_BODY);
+	f.timeout_ms = 20000;
+	int e = fetch(&f, &r, &d);
+	free(p);
+	serving_stop(&v);
+	if (e)
+		fail_msg("%d %s", e, d.text);
+	assert_int_equal(r.status, 413);
+}
+
 static void urls_are_taken_apart_strictly(void **state)
 {
 	(void)state;
@@ -427,6 +558,9 @@ int main(void)
 		cmocka_unit_test(an_identity_is_shown_to_the_server),
 		cmocka_unit_test(a_unix_socket_is_an_address),
 		cmocka_unit_test(answers_of_all_kinds_are_read_or_refused),
+		cmocka_unit_test(an_answer_before_the_end_of_the_request_is_taken),
+		cmocka_unit_test(half_an_answer_before_the_end_of_the_request_is_an_error),
+		cmocka_unit_test(a_server_that_refuses_a_body_for_its_size_is_heard_over_tls),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
