@@ -13,7 +13,8 @@ from cryptography.x509.oid import NameOID, ObjectIdentifier
 from tests.dev import pki
 from tests.dev.guest import report_data
 
-ATTESTATION = ObjectIdentifier("1.3.6.1.4.1.62397.1.8")
+CUSTOM = "1.3.6.1.4.1.62397.1"
+QUOTE, EVENT_LOG, ATTESTATION = (ObjectIdentifier(f"{CUSTOM}.{n}") for n in (1, 2, 8))
 
 
 class Refused(Exception):
@@ -69,7 +70,7 @@ class Kms:
 
     def ra_context(self, attestation_for, *, temp=None, key=None, bind=None):
         """An SSL context whose client certificate carries attestation_for(report_data of its key). bind: another key to bind instead;
-        attestation_for None: a certificate without evidence."""
+        attestation_for None: a certificate without evidence. attestation_for may also give {oid: value}, extensions of the older form."""
         temp = temp or self.call("GetTempCaCert")
         issuer = x509.load_pem_x509_certificate(temp["temp_ca_cert"].encode())
         issuer_key = serialization.load_pem_private_key(temp["temp_ca_key"].encode(), None)
@@ -80,7 +81,8 @@ class Kms:
                    .not_valid_before(pki.now() - pki.DAY).not_valid_after(pki.now() + 30 * pki.DAY))
         if attestation_for:
             evidence = attestation_for(report_data("ratls-cert", spki))
-            builder = builder.add_extension(x509.UnrecognizedExtension(ATTESTATION, pki.der_tlv(0x04, evidence)), critical=False)
+            for oid, value in (evidence if isinstance(evidence, dict) else {ATTESTATION: evidence}).items():
+                builder = builder.add_extension(x509.UnrecognizedExtension(oid, pki.der_tlv(0x04, value)), critical=False)
         cert = builder.sign(issuer_key, hashes.SHA256())
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(cadata=temp["ca_cert"])

@@ -127,6 +127,14 @@ class Guest:
         return (b"\0\1" + vec(quote) + count + log + tpm + count + events + data + text(self.vm_config if config is None else config))
 
 
+    def legacy(self, data):
+        """Quote and JSON event log over 64 bytes of report data, as guests of 0.5.4 and 0.5.5 show them."""
+        quote = self.quoter.quote(data, (bytes(48),) * 3 + (self.rtmr3(),))
+        log = [{"imr": 3, "event_type": RUNTIME_EVENT, "digest": hashlib.sha384(event_preimage(e, p)).hexdigest(), "event": e, "event_payload": p.hex()}
+               for e, p in self.events]
+        return quote, json.dumps(log).encode()
+
+
 WRONG = ("quote signature", "rtmr3", "qualifying data", "pcr 14", "boot pcr", "replayed for another key", "stale report data")
 
 

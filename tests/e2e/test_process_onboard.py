@@ -2,58 +2,16 @@
 
 import base64
 import hashlib
-import http.server
 import json
 import os
 import re
 import shutil
-import threading
 
 import pytest
 
+from tests.dev.auth import AuthApi
 from tests.dev.browser import chromium
 from tests.dev.client import Refused
-
-
-class AuthApi:
-    """Upstream's auth API: asks `decide(kind, boot_info)` for (allowed, reason)."""
-
-    def __init__(self):
-        self.asked, self.decide, self.broken = [], lambda kind, info: (True, ""), False
-        api = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                info = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                kind = self.path.rsplit("/", 1)[1]
-                api.asked.append((kind, info, dict(self.headers)))
-                allowed, reason = api.decide(kind, info)
-                self.reply({"isAllowed": allowed, "gatewayAppId": "0xgate", "reason": reason})
-
-            def do_GET(self):
-                self.reply({"status": "ok", "kmsContractAddr": "0xFaAD", "gatewayAppId": "0xgate", "chainId": 84532, "appImplementation": "0x43ac",
-                            "ethRpcUrl": "http://eth"})
-
-            def reply(self, value):
-                body = b"broken" if api.broken else json.dumps(value).encode()
-                self.send_response(500 if api.broken else 200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *args):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def config(self):
-        return {"core": {"auth_api": {"type": "webhook", "webhook": {"url": self.url}}}}
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
 
 
 @pytest.fixture
