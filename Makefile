@@ -27,7 +27,7 @@ SRC  := $(filter-out kms/main.c,$(sort $(wildcard base/*.c crypto/*.c crypto/*/*
 SYSLIBS_host := -lcrypt
 SYSLIBS_asan := -lcrypt
 SYSLIBS_fuzz := -lcrypt
-LIBS := bearssl s2n secp256k1 tss2 cbor llhttp
+LIBS := bearssl awslc s2n secp256k1 tss2 cbor llhttp
 
 .DEFAULT_GOAL := all
 .PHONY: all help image-dev image-prod run run-process test unit e2e fuzz bench lint clean

@@ -14,4 +14,9 @@ void sha512(struct span in, uint8_t out[SHA512_LEN]);
 void sha256_2(struct span a, struct span b, uint8_t out[SHA256_LEN]);
 void sha384_2(struct span a, struct span b, uint8_t out[SHA384_LEN]);
 
+/* true if SHA-256, here and inside BearSSL, runs on the processor's own instructions. */
+bool sha256_fast_here(void);
+/* Set by tests, to run the code of other processors. */
+extern bool sha256_portable_only;
+
 #endif
