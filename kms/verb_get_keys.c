@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,14 +22,15 @@ enum { ARENA = 64 << 20, CALL_MS = 60000, PAUSE_S = 2 };
 /* Exit statuses, so that a boot script can tell what happened. */
 enum { OK = 0, FAILED = 1, USAGE = 2, REFUSED = 3, NO_ANSWER = 4 };
 
-static const char help[] = "usage: ukms get-keys --kms-url URL [OPTION...]\n\n"
-			   "  --kms-url URL      the KMS; /prpc is added when it is missing\n"
-			   "  --app-id HEX       20 bytes, put into the client certificate\n"
-			   "  --root-ca FILE     the KMS's root CA (PEM); without it the first answer is believed\n"
-			   "  --output FILE      where app_keys.json goes, mode 0600 (default: standard output)\n"
-			   "  --deadline SECONDS attempts go on for so long while the KMS does not answer (default 120)\n\n"
-			   "Evidence comes from /dev/nsm in a Nitro enclave, else from the guest agent at DSTACK_AGENT_ADDRESS.\n"
-			   "exit status: 0 done, 1 failed, 2 usage, 3 refused by the KMS, 4 no answer before the deadline\n";
+static const char help[] =
+	"usage: ukms get-keys --kms-url URL [OPTION...]\n\n"
+	"  --kms-url URL      the KMS; /prpc is added when it is missing\n"
+	"  --app-id HEX       20 bytes, put into the client certificate\n"
+	"  --root-ca FILE     the KMS's root CA (PEM); without it the first answer is believed\n"
+	"  --output FILE      where app_keys.json goes, mode 0600 (default: standard output)\n"
+	"  --deadline SECONDS attempts go on for so long while the KMS does not answer or is too busy (default 120)\n\n"
+	"Evidence comes from /dev/nsm in a Nitro enclave, else from the guest agent at DSTACK_AGENT_ADDRESS.\n"
+	"exit status: 0 done, 1 failed, 2 usage, 3 refused by the KMS, 4 no answer (or \"come later\") before the deadline\n";
 
 struct options {
 	const char *url, *app_id, *root_ca, *output;
@@ -103,16 +105,41 @@ static int open_attester(struct get_keys *g, struct diag *d)
 	return e;
 }
 
+static int put_all(int fd, const char *name, struct span s, struct diag *d)
+{
+	while (s.n) {
+		ssize_t n = write(fd, s.p, s.n);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return diag_fail(d, ERR_IO, "%s: %s", name, n < 0 ? strerror(errno) : "cannot be written");
+		s = SPAN(s.p + n, s.n - (size_t)n);
+	}
+	return 0;
+}
+
+/* A new file takes the place of an old one, so that nobody reads half of it and no older mode or link counts. A device or a pipe is written
+ * to.
+ */
 static int put(const char *path, struct span s, struct diag *d)
 {
-	int fd = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : STDOUT_FILENO;
-	ssize_t n = 0;
+	char fresh[4096];
+	struct stat st;
+	if (!path)
+		return put_all(STDOUT_FILENO, "standard output", s, d);
+	bool special = stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+	if (!special && snprintf(fresh, sizeof fresh, "%s.%ld.new", path, (long)getpid()) >= (int)sizeof fresh)
+		return diag_fail(d, ERR_LIMIT, "%s: the name is too long", path);
+	int fd = special ? open(path, O_WRONLY | O_CLOEXEC) : open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return diag_fail(d, ERR_IO, "%s: %s", path, strerror(errno));
-	while (s.n && (n = write(fd, s.p, s.n)) > 0)
-		s = SPAN(s.p + n, s.n - (size_t)n);
-	int bad = s.n != 0 || (path && (fsync(fd) || close(fd)));
-	return bad ? diag_fail(d, ERR_IO, "%s: cannot be written", path ? path : "standard output") : 0;
+	int e = put_all(fd, path, s, d);
+	if (!e && !special && (fsync(fd) || rename(fresh, path)))
+		e = diag_fail(d, ERR_IO, "%s: %s", path, strerror(errno));
+	if (e && !special)
+		unlink(fresh);
+	close(fd);
+	return e;
 }
 
 static int64_t monotonic(void)
@@ -138,15 +165,14 @@ static int attempts(const struct get_keys *g, const struct options *o, struct ar
 	}
 }
 
-static int run(const struct options *o, struct diag *d)
+/* What the options name, before anybody is asked. */
+static int prepare(const struct options *o, struct get_keys *g, struct http_roots **roots, struct diag *d)
 {
-	static struct arena own, a;
+	static struct arena own;
 	static uint8_t app_id[20];
-	struct get_keys g = {.url = o->url};
-	struct http_roots *roots = NULL;
-	struct span json;
 	int e;
-	if (arena_open(&own, 4 << 20) || arena_open(&a, ARENA))
+	*g = (struct get_keys){.url = o->url};
+	if (arena_open(&own, 4 << 20))
 		return diag_fail(d, ERR_LIMIT, "out of memory");
 	if (o->app_id) {
 		struct span hex = SPAN_STR(o->app_id);
@@ -154,18 +180,32 @@ static int run(const struct options *o, struct diag *d)
 			hex = SPAN(hex.p + 2, hex.n - 2);
 		if (hex.n != 2 * sizeof app_id || hex_decode(hex, app_id, sizeof app_id) != sizeof app_id)
 			return diag_fail(d, ERR_CONFIG, "--app-id: expected 40 hex digits, found '%s'", o->app_id);
-		g.app_id = SPAN_ARR(app_id);
+		g->app_id = SPAN_ARR(app_id);
 	}
 	if (!o->root_ca)
 		fprintf(stderr, "ukms get-keys: without --root-ca the first answer of the KMS is believed\n");
-	else if ((e = config_slurp(&own, o->root_ca, &g.root_pem, d)) || (e = http_roots_read(&roots, g.root_pem, d)))
+	else if ((e = config_slurp(&own, o->root_ca, &g->root_pem, d)) || (e = http_roots_read(roots, g->root_pem, d)))
 		return diag_wrap(d, e, "--root-ca");
-	g.root = roots;
-	if (!(e = open_attester(&g, d)) && !(e = attempts(&g, o, &a, &json, d)))
+	g->root = *roots;
+	return open_attester(g, d);
+}
+
+static int run(const struct options *o, struct diag *d)
+{
+	static struct arena a;
+	struct get_keys g;
+	struct http_roots *roots = NULL;
+	struct span json;
+	int e = prepare(o, &g, &roots, d), status = FAILED;
+	if (!e && arena_open(&a, ARENA))
+		e = diag_fail(d, ERR_LIMIT, "out of memory");
+	if (!e && (e = attempts(&g, o, &a, &json, d)))
+		status = e == ERR_REFUSED ? REFUSED : e == ERR_IO || e == ERR_TIMEOUT ? NO_ANSWER : FAILED;
+	if (!e)
 		e = put(o->output, json, d);
 	http_roots_free(roots);
 	arena_close(&a);
-	return e;
+	return !e ? OK : e == ERR_CONFIG ? USAGE : status;
 }
 
 int verb_get_keys(int argc, char **argv)
@@ -175,9 +215,8 @@ int verb_get_keys(int argc, char **argv)
 	int status = parse(argc, argv, &o);
 	if (status >= 0)
 		return status;
-	int e = run(&o, &d);
-	if (!e)
-		return OK;
-	fprintf(stderr, "ukms get-keys: %s\n", d.text);
-	return e == ERR_CONFIG ? USAGE : e == ERR_REFUSED ? REFUSED : e == ERR_IO || e == ERR_TIMEOUT ? NO_ANSWER : FAILED;
+	status = run(&o, &d);
+	if (status != OK)
+		fprintf(stderr, "ukms get-keys: %s\n", d.text);
+	return status;
 }

@@ -57,11 +57,11 @@ static int check_usage(struct span leaf, struct diag *d)
 	if (e)
 		return diag_wrap(d, e, "Failed to parse the server certificate");
 	if (x509_extension(&c, SPAN_ARR(oid_usage), &value) != 1)
-		return diag_fail(d, ERR_REFUSED, "the server certificate does not say what it is for");
+		return diag_fail(d, ERR_CRYPTO, "the server certificate does not say what it is for");
 	struct rd r = rd_from(value);
 	struct span usage = der_take(&r, DER_OCTET_STRING);
 	if (!rd_done(&r) || !span_is(usage, "kms:rpc"))
-		return diag_fail(d, ERR_REFUSED, "the server certificate is not for \"kms:rpc\"");
+		return diag_fail(d, ERR_CRYPTO, "the server certificate is not for \"kms:rpc\"");
 	return 0;
 }
 

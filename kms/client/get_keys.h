@@ -15,7 +15,8 @@ struct get_keys {
 };
 
 /* One attempt: GetTempCaCert, an RA-TLS certificate, GetAppKey to a server whose chain ends in the CA of the first answer and whose
- * certificate says "kms:rpc". *json: the text of app_keys.json, in the arena. ERR_IO and ERR_TIMEOUT are worth another attempt. */
+ * certificate says "kms:rpc". *json: the text of app_keys.json, in the arena. ERR_IO and ERR_TIMEOUT are worth another attempt; ERR_REFUSED
+ * is the KMS's no; ERR_CRYPTO: the server is not the KMS that it should be. */
 int get_keys(const struct get_keys *g, struct arena *a, int64_t now, struct span *json, struct diag *d);
 
 #endif

@@ -10,6 +10,12 @@ const char *kms_client_base(struct arena *a, struct span url)
 	return arena_fmt(a, "%.*s%s", SPAN_FMT(url), has ? "" : suffix);
 }
 
+/* Not a refusal: whoever answers has no time (our full queue), or no KMS behind it at the moment. */
+static bool comes_later(int status)
+{
+	return status == 429 || status == 502 || status == 503 || status == 504;
+}
+
 int kms_client_call(const struct kms_client *c, struct arena *a, const char *method, const struct message *request, const void *in,
 		    const struct message *response, void *out, struct http_reply *reply, struct diag *d)
 {
@@ -32,7 +38,8 @@ int kms_client_call(const struct kms_client *c, struct arena *a, const char *met
 	if (e)
 		return e;
 	if (r->status < 200 || r->status > 299)
-		return diag_fail(d, ERR_REFUSED, "Request failed with status=%d %s, error=%.*s", r->status, r->reason, SPAN_FMT(r->body));
+		return diag_fail(d, comes_later(r->status) ? ERR_IO : ERR_REFUSED, "Request failed with status=%d %s, error=%.*s",
+				 r->status, r->reason, SPAN_FMT(r->body));
 	e = message_from_json(response, a, r->body, out, d);
 	return e ? diag_wrap(d, e, "Failed to decode response of %s", method) : 0;
 }

@@ -18,7 +18,8 @@ struct kms_client {
 const char *kms_client_base(struct arena *a, struct span url);
 
 /* One call; reply (may be NULL) tells the server's certificate. A refusal is ERR_REFUSED with
- * "Request failed with status=400 Bad Request, error=<body>". */
+ * "Request failed with status=400 Bad Request, error=<body>"; the same sentence with ERR_IO if the server says that it is too busy or that
+ * there is nobody behind it (429, 502, 503, 504). */
 int kms_client_call(const struct kms_client *c, struct arena *a, const char *method, const struct message *request, const void *in,
 		    const struct message *response, void *out, struct http_reply *reply, struct diag *d);
 

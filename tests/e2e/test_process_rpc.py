@@ -1,21 +1,17 @@
-"""The protocol as clients see it, in process mode: selection, encodings, errors, headers, counters, SignCert, get-keys, the admin listener."""
+"""The protocol as clients see it, in process mode: selection, encodings, errors, headers, counters, SignCert, the admin listener."""
 
 import hashlib
 import http.client
 import json
-import os
-import subprocess
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.dev.agent import Agent
 from tests.dev.client import Refused
 from tests.dev.guest import compact, report_data, text, vec
 from tests.dev.machine import free_port
-from tests.dev.process import UKMS
 
 SPKI = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
@@ -183,56 +179,6 @@ def test_sign_cert_refusals(ready, platform):
     assert refused(sign_cert, ready, guest, names=["bücher.test"]).startswith("Failed to sign certificate: ")
 
 
-def test_get_keys_writes_what_get_app_key_says(ready, platform, tmp_path):
-    guest = platform.guest(b'{"name":"get-keys"}')
-    agent = Agent(guest, str(tmp_path / "agent.sock"))
-    env = dict(os.environ, DSTACK_AGENT_ADDRESS=f"unix:{tmp_path}/agent.sock")
-    root = tmp_path / "root.pem"
-    root.write_text(ready.kms().call("GetMeta")["ca_cert"])
-
-    def run(*more, host="127.0.0.1", port=ready.port):
-        return subprocess.run([UKMS, "get-keys", "--kms-url", f"https://{host}:{port}", "--output", str(tmp_path / "app_keys.json"), *more], env=env,
-                              capture_output=True, text=True, timeout=60)
-
-    try:
-        done = run()
-        assert done.returncode == 1 and "GetAppKey" in done.stderr, "the certificate is for kms.test, not for 127.0.0.1: " + done.stderr
-        nobody = run("--deadline", "1", port=free_port())
-        assert nobody.returncode == 4 and "Connection refused" in nobody.stderr
-        assert subprocess.run([UKMS, "get-keys"], capture_output=True).returncode == 2
-    finally:
-        agent.close()
-
-
-def test_get_keys_by_ip_name(start, platform, tmp_path):
-    process = start()
-    process.bootstrap("127.0.0.1")
-    guest = platform.guest(b'{"name":"get-keys"}')
-    agent = Agent(guest, str(tmp_path / "agent.sock"))
-    env = dict(os.environ, DSTACK_AGENT_ADDRESS=f"unix:{tmp_path}/agent.sock")
-    root = tmp_path / "root.pem"
-    root.write_text(process.kms().call("GetMeta")["ca_cert"])
-    out = tmp_path / "app_keys.json"
-    try:
-        for more in ((), ("--root-ca", str(root))):
-            done = subprocess.run([UKMS, "get-keys", "--kms-url", f"https://127.0.0.1:{process.port}/prpc", "--output", str(out), *more], env=env,
-                                  capture_output=True, text=True, timeout=60)
-            assert done.returncode == 0, done.stderr
-            keys = json.loads(out.read_text())
-            kms = process.kms("127.0.0.1")
-            kms.domain = None
-            direct = kms.call("GetAppKey", {"api_version": 1, "vm_config": ""}, context=kms.ra_context(guest.attest))
-            for name in ("disk_crypt_key", "env_crypt_key", "k256_key", "k256_signature", "gateway_app_id", "ca_cert"):
-                assert keys[name] == direct[name]
-            spki = x509.load_pem_x509_certificate(direct["ca_cert"].encode()).public_key().public_bytes(*SPKI).hex()
-            assert keys["key_provider"]["Kms"]["pubkey"] == spki and keys["key_provider"]["Kms"]["tmp_ca_key"].startswith("-----BEGIN PRIVATE KEY")
-            assert out.stat().st_mode & 0o777 == 0o600
-        other = x509.load_pem_x509_certificate(root.read_bytes())
-        assert other.subject.rfc4514_string() == "CN=Dstack KMS CA,O=Dstack"
-    finally:
-        agent.close()
-
-
 def test_admin_listener(start, platform):
     port, token = free_port(), "sesame"
     process = start(config={"core": {"admin_token_hash": hashlib.sha256(b"old").hexdigest(), "admin": {"enabled": True, "port": port, "auth_token": token}}})
@@ -274,15 +220,12 @@ def test_admin_listener(start, platform):
 
 def test_old_and_new_clients_get_certificates_from_one_server(start, platform):
     """A 0.5.4 guest signs with version 1 (quote and JSON log), a 0.5.7 guest with version 2; both chains end in the same app CA."""
-    from tests.dev.guest import RUNTIME_EVENT, event_preimage
     process = start(config={"core": {"image": {"verify": False}}})
     process.bootstrap()
     guest, key = platform.guest(), ec.generate_private_key(ec.SECP256R1())
     spki = key.public_key().public_bytes(*SPKI)
-    quote = guest.quoter.quote(report_data("ratls-cert", spki), (bytes(48),) * 3 + (guest.rtmr3(),))
-    log = json.dumps([{"imr": 3, "event_type": RUNTIME_EVENT, "digest": hashlib.sha384(event_preimage(e, p)).hexdigest(), "event": e,
-                       "event_payload": p.hex()} for e, p in guest.events])
-    csr = text("please sign cert:") + vec(spki) + b"\0" + text("old.test") + compact(1) + text("old.test") + b"\1\0\1" + vec(quote) + text(log)
+    quote, log = guest.legacy(report_data("ratls-cert", spki))
+    csr = text("please sign cert:") + vec(spki) + b"\0" + text("old.test") + compact(1) + text("old.test") + b"\1\0\1" + vec(quote) + vec(log)
     request = {"api_version": 1, "csr": csr.hex(), "signature": key.sign(csr, ec.ECDSA(hashes.SHA256())).hex(), "vm_config": guest.vm_config}
     old = [x509.load_pem_x509_certificate(p.encode()) for p in process.kms().call("SignCert", request)["certificate_chain"]]
     new = [x509.load_pem_x509_certificate(p.encode()) for p in sign_cert(process, guest)]
@@ -291,6 +234,6 @@ def test_old_and_new_clients_get_certificates_from_one_server(start, platform):
     assert "1.3.6.1.4.1.62397.1.8" in [e.oid.dotted_string for e in old[0].extensions]
     request["signature"] = key.sign(b"other", ec.ECDSA(hashes.SHA256())).hex()
     assert refused(process.kms().call, "SignCert", request) == "Failed to verify csr signature: Invalid signature"
-    bad = csr.replace(log.encode(), b"x" * len(log))
+    bad = csr.replace(log, b"x" * len(log))
     request |= {"csr": bad.hex(), "signature": key.sign(bad, ec.ECDSA(hashes.SHA256())).hex()}
     assert refused(process.kms().call, "SignCert", request).startswith("Failed to upgrade csr v1 to v2: Failed to parse tdx_event_log")
