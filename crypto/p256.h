@@ -5,7 +5,7 @@
 #include "base/err.h"
 #include "base/span.h"
 
-enum { P256_SCALAR_LEN = 32, P256_POINT_LEN = 65, P256_SPKI_LEN = 91, P256_PKCS8_LEN = 138, P256_SIG_MAX = 72 };
+enum { P256_SCALAR_LEN = 32, P256_POINT_LEN = 65, P256_COMPRESSED_LEN = 33, P256_SPKI_LEN = 91, P256_PKCS8_LEN = 138, P256_SIG_MAX = 72 };
 
 struct p256_key {
 	uint8_t scalar[P256_SCALAR_LEN]; /* big endian */
@@ -18,6 +18,8 @@ void p256_generate(struct p256_key *k);
 void p256_wipe(struct p256_key *k);
 
 void p256_spki(const uint8_t point[P256_POINT_LEN], uint8_t out[P256_SPKI_LEN]);
+/* 02 or 03 and x (SEC 1, 2.3.4) as 04 || x || y. false if that is no point. Not for secrets. */
+bool p256_decompress(const uint8_t in[P256_COMPRESSED_LEN], uint8_t out[P256_POINT_LEN]);
 /* The form that is hashed for DH secrets and written to key files: no inner parameters, public key present. */
 void p256_pkcs8(const struct p256_key *k, uint8_t out[P256_PKCS8_LEN]);
 /* Reads PKCS#8 v1/v2 or SEC1 ECPrivateKey DER, strict DER otherwise; a public key, if there is one, must belong to the private key.

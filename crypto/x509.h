@@ -68,6 +68,9 @@ struct x509 {
  * algorithms, no unique ids, no known extension twice, no unknown critical extension. ERR_INPUT or ERR_REFUSED. */
 int x509_parse(struct span der, struct x509 *out, struct diag *d);
 
+/* true if the bytes are a certificate of any version whose subject is its issuer. Its fields are not looked at. */
+bool x509_self_issued(struct span der);
+
 /* How often the certificate has the extension with that OID (contents octets); *value is extnValue of the first. */
 size_t x509_extension(const struct x509 *c, struct span oid, struct span *value);
 

@@ -87,6 +87,24 @@ bool x509_ca_issuers_uri(const struct x509 *c, struct span *uri)
 	return false;
 }
 
+bool x509_self_issued(struct span der)
+{
+	struct x509_signed sig;
+	struct span alg;
+	struct rd r;
+	if (x509_signed_parse(der, &r, &sig, &alg, NULL))
+		return false;
+	if (der_is(&r, DER_CONTEXT_CONS(0)))
+		(void)der_take(&r, DER_CONTEXT_CONS(0));
+	(void)der_take(&r, DER_INTEGER);
+	(void)der_take(&r, DER_SEQUENCE); /* algorithm */
+	struct span issuer = der_whole(&r, DER_SEQUENCE);
+	(void)der_take(&r, DER_SEQUENCE); /* validity */
+	struct span subject = der_whole(&r, DER_SEQUENCE);
+	(void)der_whole(&r, DER_SEQUENCE); /* key */
+	return rd_ok(&r) && span_eq(issuer, subject);
+}
+
 bool x509_common_name(struct span name, struct span *out)
 {
 	static const struct span cn = SPAN_LIT("\x55\x04\x03");

@@ -1,6 +1,8 @@
 #include "kms/attest/tpm_quote.h"
 
+#include "crypto/der.h"
 #include "crypto/hash.h"
+#include "crypto/p256.h"
 #include "crypto/sig.h"
 
 #include <bearssl.h>
@@ -114,9 +116,25 @@ static int check_log(const struct tpm_evidence *t, struct diag *d)
 	return 0;
 }
 
+/* An EC key is a point on P-256 whatever curve its algorithm names, compressed or not (4.3, 6). */
+static bool ec_point(const struct x509 *ak, uint8_t out[P256_POINT_LEN])
+{
+	static const uint8_t id_ec_public_key[] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01};
+	struct rd outer = rd_from(ak->spki), r = der_open(&outer, DER_SEQUENCE), algorithm = der_open(&r, DER_SEQUENCE);
+	struct span oid = der_take(&algorithm, DER_OID), point = der_bits(&r);
+	if (!rd_done(&r) || !span_eq(oid, SPAN_ARR(id_ec_public_key)))
+		return false;
+	if (point.n == P256_COMPRESSED_LEN)
+		return p256_decompress(point.p, out);
+	if (point.n != P256_POINT_LEN || point.p[0] != 4)
+		return false;
+	memcpy(out, point.p, P256_POINT_LEN);
+	return true;
+}
+
 static int check_signature(const struct tpm_evidence *t, const struct x509 *ak, struct diag *d)
 {
-	uint8_t digest[SHA256_LEN], rs[64];
+	uint8_t digest[SHA256_LEN], rs[64], point[P256_POINT_LEN];
 	struct rd r = rd_from(t->signature);
 	uint16_t alg = rd_u16be(&r), hash = rd_u16be(&r);
 	bool ok;
@@ -125,17 +143,14 @@ static int check_signature(const struct tpm_evidence *t, const struct x509 *ak, 
 	if (hash != TPM_ALG_SHA256)
 		return diag_fail(d, ERR_REFUSED, "TPM quote: unsupported hash algorithm %04x", hash);
 	sha256(t->message, digest);
-	switch (ak->key.type) {
-	case X509_KEY_RSA: {
+	if (ak->key.type == X509_KEY_RSA) {
 		if (alg != TPM_ALG_RSASSA)
 			return diag_fail(d, ERR_REFUSED, "TPM quote: signature algorithm %04x, expected RSASSA", alg);
 		struct span sig = rd_bytes(&r, rd_u16be(&r));
 		if (!rd_ok(&r))
 			return diag_fail(d, ERR_INPUT, "TPM quote: signature too short");
 		ok = rsa_verify_pkcs1(ak->key.modulus, ak->key.exponent, SIG_SHA256, SPAN_ARR(digest), sig);
-		break;
-	}
-	case X509_KEY_P256: {
+	} else if (ec_point(ak, point)) {
 		if (alg != TPM_ALG_ECDSA)
 			return diag_fail(d, ERR_REFUSED, "TPM quote: signature algorithm %04x, expected ECDSA", alg);
 		struct span rr = rd_bytes(&r, rd_u16be(&r)), ss = rd_bytes(&r, rd_u16be(&r));
@@ -148,10 +163,8 @@ static int check_signature(const struct tpm_evidence *t, const struct x509 *ak, 
 			memcpy(rs, rr.p, rr.n);
 		if (ss.n)
 			memcpy(rs + rr.n, ss.p, ss.n);
-		ok = ecdsa_verify_raw(SIG_P256, ak->key.point, SPAN_ARR(digest), SPAN_ARR(rs));
-		break;
-	}
-	default:
+		ok = ecdsa_verify_raw(SIG_P256, SPAN_ARR(point), SPAN_ARR(digest), SPAN_ARR(rs));
+	} else {
 		return diag_fail(d, ERR_UNSUPPORTED, "TPM quote: the attestation key is neither RSA nor P-256");
 	}
 	if (!ok)

@@ -1,6 +1,7 @@
 """X.509 certificates and revocation lists put together by hand, so that each field can also be wrong. Everything is a function of its
 arguments: keys come from names, serial numbers from what is in the certificate."""
 
+import base64
 import datetime
 import functools
 import hashlib
@@ -184,3 +185,9 @@ def revocation_list(issuer, serials, *, start, end, extensions=None, entry_exten
     tbs = sequence(version, identifier, issuer_name or issuer.subject, time(start), time(end) if end is not None else b"",
                    sequence(entries) if entries else b"", tlv(0xA0, sequence(*extensions)) if extensions else b"")
     return sequence(tbs, identifier, bits(sign(key, algorithm, tbs)))
+
+
+def pem(der, label="CERTIFICATE"):
+    text = base64.encodebytes(der).decode().replace("\n", "")
+    lines = "".join(text[i:i + 64] + "\n" for i in range(0, len(text), 64))
+    return f"-----BEGIN {label}-----\n{lines}-----END {label}-----\n".encode()

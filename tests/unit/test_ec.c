@@ -3,6 +3,7 @@
 
 #include "crypto/ec.h"
 #include "crypto/ec_curve.h"
+#include "crypto/p256.h"
 #include "crypto/sig.h"
 #include "crypto/sign.h"
 
@@ -353,6 +354,43 @@ static void refuses_signature_halves_out_of_range(void **state)
 	}
 }
 
+static void compressed_points_have_one_other_half(void **state)
+{
+	(void)state;
+	uint8_t point[P256_POINT_LEN], got[P256_POINT_LEN], scalar[EC_BYTES_MAX];
+	for (size_t i = 0; i < EDGES; i++) {
+		edge_scalar(&ec_p256, i, scalar);
+		assert_int_equal(ec_impl()->mulgen(point, scalar, P256_SCALAR_LEN, BR_EC_secp256r1), P256_POINT_LEN);
+		uint8_t in[P256_COMPRESSED_LEN] = {2 + (point[P256_POINT_LEN - 1] & 1)};
+		memcpy(in + 1, point + 1, P256_SCALAR_LEN);
+		assert_true(p256_decompress(in, got));
+		assert_span_equal(SPAN_ARR(got), SPAN_ARR(point));
+		in[0] ^= 1;
+		assert_true(p256_decompress(in, got));
+		assert_memory_not_equal(got, point, sizeof got);
+		assert_memory_equal(got, point, 1 + P256_SCALAR_LEN);
+		in[0] ^= 4;
+		assert_false(p256_decompress(in, got));
+	}
+	/* of 1000 numbers about half are no x, and those say so; whatever comes out is on the curve */
+	size_t points = 0;
+	for (size_t i = 0; i < 1000; i++) {
+		uint8_t in[P256_COMPRESSED_LEN] = {3};
+		for (size_t k = 1; k < sizeof in; k++)
+			in[k] = (uint8_t)prng();
+		uint64_t jac[EC_JAC];
+		if (!p256_decompress(in, got))
+			continue;
+		points++;
+		assert_true(ec_point_decode_vartime(&ec_p256, jac, got, sizeof got));
+		assert_int_equal(got[P256_POINT_LEN - 1] & 1, 1);
+	}
+	assert_in_range(points, 400, 600);
+	uint8_t in[P256_COMPRESSED_LEN] = {2};
+	words_to_be(in + 1, ec_p256.p, 4);
+	assert_false(p256_decompress(in, got));
+}
+
 int main(void)
 {
 	if (!ec_fast_here()) {
@@ -367,6 +405,7 @@ int main(void)
 		cmocka_unit_test(vartime_sum_is_complete),
 		cmocka_unit_test(vartime_sum_matches_at_the_edges),
 		cmocka_unit_test(refuses_points_not_on_the_curve),
+		cmocka_unit_test(compressed_points_have_one_other_half),
 		cmocka_unit_test(x25519_matches_bearssl),
 		cmocka_unit_test(signs_as_rfc6979),
 		cmocka_unit_test(signatures_match_bearssl_and_verify),
