@@ -30,8 +30,8 @@ static int read_key(struct arena *a, struct span pem, struct p256_key *k, struct
 	return der.p ? p256_read_private(k, der, d) : diag_fail(d, ERR_INPUT, "no private key in PEM form");
 }
 
-/* Is the source a KMS that our own policy allows? */
-static int authorize_source(struct onboarding *o, const struct verified *v, struct diag *d)
+/* Is the source a KMS that our own policy allows? old_style: its certificate shows a bare quote. */
+static int authorize_source(struct onboarding *o, const struct verified *v, bool old_style, struct diag *d)
 {
 	struct rpc_call *c = o->c;
 	const struct kms *k = c->kms;
@@ -40,8 +40,9 @@ static int authorize_source(struct onboarding *o, const struct verified *v, stru
 	int e = boot_info_derive(c->a, v, SPAN_LIT(""), false, &b, d);
 	if (e)
 		return diag_wrap(d, e, "failed to build KMS boot info from attestation");
-	if (b.os_image_hash.n == 0) {
-		/* A certificate of the old style names no image; hardware still vouches for mrAggregated. */
+	if (b.os_image_hash.n == 0 && old_style) {
+		/* A certificate of the old style cannot name an image; hardware still vouches for mrAggregated. One that can and does not
+		 * is judged by what it says, or saying nothing would pass where a wrong claim is refused. */
 		if ((e = boot_self_info(k, c->a, c->now, &self, d)))
 			return diag_wrap(d, e, "failed to get local KMS boot info for os_image_hash fallback");
 		b.os_image_hash = self.os_image_hash;
@@ -78,7 +79,7 @@ static int meet(struct onboarding *o, struct diag *d)
 	if ((e = ratls_verify(c->kms->attest, c->a, &evidence, c->now, v, d)))
 		return diag_wrap(d, e, "invalid quote");
 	o->spki = reply.spki;
-	e = authorize_source(o, v, d);
+	e = authorize_source(o, v, evidence.form == RATLS_LEGACY, d);
 	return e ? diag_wrap(d, e, "Source KMS is not allowed for onboarding") : 0;
 }
 

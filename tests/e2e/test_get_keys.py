@@ -2,11 +2,9 @@
 Module as the source of evidence."""
 
 import hashlib
-import http.server
 import json
 import os
 import socket
-import ssl
 import stat
 import subprocess
 import threading
@@ -23,6 +21,7 @@ from tests.dev.guest import compact, report_data, text, vec
 from tests.dev.machine import free_port
 from tests.dev.nsm_device import Device
 from tests.dev.process import UKMS, Process
+from tests.dev.server import Server
 
 DONE, FAILED, USAGE, REFUSED, NO_ANSWER = range(5)
 APP, COMPOSE = bytes.fromhex("a11ce0000000000000000000000000000000beef"), b'{"name":"get-keys"}'
@@ -137,45 +136,6 @@ def test_keys_go_into_a_pipe(kms, guest, ask, tmp_path):
 
 
 # --- 1: failed ------------------------------------------------------------------------------------------------------------------------------
-
-class Server:
-    """HTTPS with this chain and key; answer(method) gives (status, body). .asked are the methods in order."""
-
-    def __init__(self, chain, key, answer, directory):
-        self.asked, server = [], self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):
-                self.rfile.read(int(self.headers["Content-Length"]))
-                server.asked.append(self.path.removeprefix("/prpc/").removesuffix("?json"))
-                status, body = answer(server.asked[-1])
-                body = body if isinstance(body, bytes) else json.dumps(body).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *args):
-                pass
-
-        file = directory / "server.pem"
-        file.write_bytes(chain + key)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(file)
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.socket = context.wrap_socket(self.http.socket, server_side=True)
-        self.port = self.http.server_port
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        self.http.shutdown()
-        self.http.server_close()
-
 
 def with_identity_of(kms, answer, directory):
     """A server that has the KMS's own certificate and key."""
