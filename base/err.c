@@ -1,6 +1,7 @@
 #include "base/err.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,7 +9,10 @@ static const char cut_mark[] = "...";
 
 static void mark_cut(char *text)
 {
-	memcpy(text + DIAG_MAX - sizeof cut_mark, cut_mark, sizeof cut_mark);
+	size_t at = DIAG_MAX - sizeof cut_mark;
+	while (at > 0 && ((uint8_t)text[at] & 0xc0) == 0x80)
+		at--;
+	memcpy(text + at, cut_mark, sizeof cut_mark);
 }
 
 void diag_clear(struct diag *d)

@@ -127,26 +127,46 @@ bool parse_u64(struct span text, uint64_t *out)
 	return true;
 }
 
+/* Takes one character, or of a malformed one its longest beginning that a character could have (Unicode 3.9, table 3-7). */
+static bool utf8_take(struct rd *r)
+{
+	uint8_t c = rd_u8(r);
+	if (c < 0x80)
+		return true;
+	if (c < 0xc2 || c > 0xf4)
+		return false;
+	uint8_t low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80, high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+	for (int more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1; more > 0; more--, low = 0x80, high = 0xbf) {
+		if (r->left == 0 || rd_peek(r) < low || rd_peek(r) > high)
+			return false;
+		rd_skip(r, 1);
+	}
+	return true;
+}
+
 bool utf8_valid(struct span s)
 {
-	static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
+	struct rd r = rd_from(s);
+	while (r.left)
+		if (!utf8_take(&r))
+			return false;
+	return true;
+}
+
+struct span utf8_repair(struct arena *a, struct span s)
+{
+	static const char replacement[] = "\xef\xbf\xbd";
+	if (utf8_valid(s))
+		return s;
+	uint8_t *to = arena_alloc(a, 3 * s.n);
+	struct wr w = wr_to(to, to ? 3 * s.n : 0);
 	struct rd r = rd_from(s);
 	while (r.left) {
-		uint8_t c = rd_u8(&r);
-		if (c < 0x80)
-			continue;
-		int more = c >= 0xf0 && c < 0xf8 ? 3 : c >= 0xe0 && c < 0xf0 ? 2 : c >= 0xc0 && c < 0xe0 ? 1 : 0;
-		if (!more)
-			return false;
-		uint32_t v = c & (0x3fu >> more);
-		for (int i = 0; i < more; i++) {
-			uint8_t d = rd_u8(&r);
-			if ((d & 0xc0) != 0x80)
-				return false;
-			v = v << 6 | (d & 0x3fu);
-		}
-		if (v < least[more] || v > 0x10ffff || (v >= 0xd800 && v <= 0xdfff))
-			return false;
+		const uint8_t *from = r.p;
+		if (utf8_take(&r))
+			wr_bytes(&w, from, (size_t)(r.p - from));
+		else
+			wr_str(&w, replacement);
 	}
-	return rd_ok(&r);
+	return wr_ok(&w) ? wr_span(&w) : SPAN(NULL, 0);
 }

@@ -21,5 +21,7 @@ bool parse_u64(struct span text, uint64_t *out);
 
 /* true if s is well-formed UTF-8 (no surrogates, no over-long forms) */
 bool utf8_valid(struct span s);
+/* s if it is well-formed, else a copy in which each malformed sequence is one U+FFFD; {NULL,0} when full. */
+struct span utf8_repair(struct arena *a, struct span s);
 
 #endif

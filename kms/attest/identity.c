@@ -79,7 +79,7 @@ static int check_rules(const struct verified *v, const struct boot_info *b, stru
 		return diag_fail(d, ERR_REFUSED, "nothing signs the app id of a Nitro enclave (rule %s)",
 				 attest_rule_table[RULE_NITRO_SIGNED_IDENTITY].name);
 	if (b->app_id.n != APP_ID_LEN && attest_rule_holds(&v->rules, RULE_APP_ID_LENGTH))
-		return diag_fail(d, ERR_REFUSED, "app_id has %zu bytes, not %d", b->app_id.n, (int)APP_ID_LEN);
+		return diag_fail(d, ERR_REFUSED, "app_id must be %d bytes", (int)APP_ID_LEN);
 	return 0;
 }
 

@@ -58,7 +58,7 @@ struct http_fetch {
 
 struct http_reply {
 	int status;
-	const char *reason;  /* of the number: "Bad Request"; "" if unknown */
+	const char *reason;  /* of the number: "Bad Request" */
 	struct span headers; /* raw lines, CRLF separated; fetched_header() reads them */
 	struct span body;
 	struct span leaf; /* https: DER of certificate 0, whose key the handshake has proved */
@@ -75,7 +75,7 @@ int http_fetch(struct arena *a, const struct http_fetch *f, struct http_reply *o
  * them over https as anybody may over http. The result borrows `roots`. */
 struct fetcher http_fetcher(const struct http_roots *roots);
 
-/* The reason phrase of a status code, "" if none is known. */
+/* The reason phrase of a status code, in the words of upstream's HTTP library: "<unknown status code>" if none is known. */
 const char *http_reason(int status);
 
 #endif

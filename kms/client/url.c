@@ -4,6 +4,7 @@
 
 #include "base/rd.h"
 #include "base/text.h"
+#include "base/wr.h"
 
 enum { URL_MAX = 8192 };
 
@@ -110,6 +111,34 @@ static int parse_authority(struct arena *a, struct rd *r, struct url *u, const c
 	return 0;
 }
 
+/* The path and query with "." and ".." segments resolved (RFC 3986, 5.2.4); NULL when full. target: begins with '/' or '?', or is empty. */
+static const char *resolve_dots(struct arena *a, struct span target)
+{
+	uint8_t *to = arena_alloc(a, target.n + 2);
+	if (!to)
+		return NULL;
+	struct wr w = wr_to(to, target.n + 2);
+	struct rd r = rd_from(target);
+	do {
+		if (rd_peek(&r) == '/')
+			rd_skip(&r, 1);
+		struct span segment = until(&r, "/?");
+		bool last = rd_peek(&r) != '/', up = span_is(segment, "..");
+		wr_u8(&w, '/');
+		if (up || span_is(segment, ".")) {
+			w.len--;
+			while (up && w.len > 0 && to[--w.len] != '/')
+				;
+			if (last)
+				wr_u8(&w, '/');
+		} else
+			wr_put(&w, segment);
+	} while (rd_peek(&r) == '/');
+	wr_put(&w, rd_rest(&r));
+	wr_u8(&w, '\0');
+	return wr_ok(&w) ? (const char *)to : NULL;
+}
+
 int url_parse(struct arena *a, const char *text, struct url *out, struct diag *d)
 {
 	*out = (struct url){0};
@@ -141,7 +170,7 @@ int url_parse(struct arena *a, const char *text, struct url *out, struct diag *d
 	if (e)
 		return e;
 	struct span target = until(&r, "#");
-	out->target = arena_fmt(a, "%s%.*s", target.n > 0 && target.p[0] == '/' ? "" : "/", SPAN_FMT(target));
+	out->target = resolve_dots(a, target);
 	out->shown =
 		arena_fmt(a, "%s%s%s", schemes[out->scheme].prefix, out->authority ? out->authority : "", out->target ? out->target : "");
 	if (!out->authority || !out->target || !out->shown)

@@ -12,7 +12,7 @@ struct url {
 	const char *host; /* lower case, IPv6 without brackets; unix: path of the socket; vsock: the CID in decimal */
 	bool literal;     /* host is an IP address */
 	uint16_t port;
-	const char *target;    /* path and query, begins with '/'; no fragment */
+	const char *target;    /* path without "." and "..", and query; begins with '/'; no fragment */
 	const char *authority; /* value of Host: port only if it is not the default */
 	const char *basic;     /* base64 of "user:password" in front of the host, or NULL */
 	const char *shown;     /* the whole, normalized, without user and password */

@@ -55,6 +55,8 @@ int boot_check(struct rpc_call *c, const struct verified *v, enum boot_kind kind
 		return diag_fail(d, ERR_REFUSED, "No attestation provided");
 	}
 	int e = boot_info_derive(c->a, v, vm_config, boottime, b, d);
+	if (e == ERR_REFUSED)
+		return e;
 	if (e)
 		return diag_wrap(d, e, "Failed to decode app info");
 	c->who = b;

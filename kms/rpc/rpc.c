@@ -59,13 +59,7 @@ static bool is_json_type(struct span type)
 
 struct span rpc_error_body(struct arena *a, bool json, const char *text)
 {
-	struct span s = SPAN_STR(text);
-	if (!utf8_valid(s)) {
-		uint8_t *plain = arena_alloc(a, s.n);
-		for (size_t i = 0; plain && i < s.n; i++)
-			plain[i] = s.p[i] < 0x80 ? s.p[i] : '?';
-		s = SPAN(plain, plain ? s.n : 0);
-	}
+	struct span s = utf8_repair(a, SPAN_STR(text));
 	size_t cap = 6 * s.n + 32;
 	uint8_t *p = arena_alloc(a, cap);
 	struct wr w = wr_to(p, p ? cap : 0);

@@ -495,6 +495,10 @@ static void urls_are_taken_apart_strictly(void **state)
 		{"https://a:443/x?y#z", "a", "a", "/x?y", "https://a/x?y", 443},
 		{"http://a:8000?q", "a", "a:8000", "/?q", "http://a:8000/?q", 8000},
 		{"http://u:p@[::1]:7/", "::1", "[::1]:7", "/", "http://[::1]:7/", 7},
+		{"http://a/b/../c", "a", "a", "/c", "http://a/c", 80},
+		{"http://a/b/c/./../..?x/../y", "a", "a", "/?x/../y", "http://a/?x/../y", 80},
+		{"http://a/../../b/.", "a", "a", "/b/", "http://a/b/", 80},
+		{"http://a/b//..//.c/..d/", "a", "a", "/b//.c/..d/", "http://a/b//.c/..d/", 80},
 	};
 	static const char *const bad[] = {
 		"",           "ftp://a/",          "http://",     "http:///x", "http://a:70000/", "http://a:x/", "http://a b/",

@@ -85,6 +85,37 @@ static void an_arena_is_bounded_aligned_and_wiped(void **state)
 	assert_span_equal(arena_dup(&a, SPAN_STR("key")), SPAN_STR("key"));
 }
 
+static void malformed_text_is_repaired_sequence_by_sequence(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *in, *out;
+	} cases[] = {{"", ""},
+		     {"a\xc3\xa9\xf0\x9f\x98\x80", "a\xc3\xa9\xf0\x9f\x98\x80"},
+		     {"a\xff", "a\xef\xbf\xbd"},
+		     {"\xc3\xa9\xc3", "\xc3\xa9\xef\xbf\xbd"},
+		     {"\xf0\x9f\x98z", "\xef\xbf\xbdz"},
+		     {"\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
+		     {"\xe0\x80\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"}};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		assert_span_equal(utf8_repair(&a, SPAN_STR(cases[i].in)), SPAN_STR(cases[i].out));
+}
+
+static void a_diag_is_cut_between_characters(void **state)
+{
+	(void)state;
+	static char text[DIAG_MAX + 8];
+	for (size_t start = 0; start < 4; start++) {
+		memset(text, 'a', start);
+		for (size_t i = start; i + 4 < sizeof text; i += 4)
+			memcpy(text + i, "\xf0\x9f\x98\x80", 5);
+		struct diag d;
+		diag_set(&d, "%s", text);
+		assert_true(utf8_valid(SPAN_STR(d.text)) && strlen(d.text) >= DIAG_MAX - 8);
+		assert_string_equal(d.text + strlen(d.text) - 3, "...");
+	}
+}
+
 static void a_diag_reads_outermost_first_and_is_bounded(void **state)
 {
 	(void)state;
@@ -92,7 +123,7 @@ static void a_diag_reads_outermost_first_and_is_bounded(void **state)
 	assert_int_equal(diag_fail(&d, ERR_INPUT, "bad %s", "byte"), ERR_INPUT);
 	assert_int_equal(diag_wrap(&d, ERR_INPUT, "Boot denied"), ERR_INPUT);
 	assert_string_equal(d.text, "Boot denied: bad byte");
-	for (int i = 0; i < 300; i++)
+	for (int i = 0; i < 1000; i++)
 		diag_prefix(&d, "context %d", i);
 	assert_true(strlen(d.text) < DIAG_MAX);
 	assert_string_equal(d.text + strlen(d.text) - 3, "...");
@@ -106,6 +137,8 @@ int main(void)
 		cmocka_unit_test(decimal_is_exact),
 		cmocka_unit_test(utf8_refuses_overlong_surrogate_and_cut_forms),
 		cmocka_unit_test_setup(an_arena_is_bounded_aligned_and_wiped, fresh),
+		cmocka_unit_test_setup(malformed_text_is_repaired_sequence_by_sequence, fresh),
+		cmocka_unit_test(a_diag_is_cut_between_characters),
 		cmocka_unit_test(a_diag_reads_outermost_first_and_is_bounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
