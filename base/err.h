@@ -17,8 +17,8 @@ enum err {
 	ERR_INTERNAL = -10    /* a broken invariant */
 };
 
-/* One human sentence, outermost context first: "Boot denied: OS image is not allowed". Bounded, with room for the reason of a contract or the
- * answer of another KMS inside; cut with "..." when full, not through the middle of a character. */
+/* One human sentence, outermost context first: "Boot denied: OS image is not allowed". Bounded, with room for the reason of a contract or
+ * the answer of another KMS inside; cut with "..." when full, not through the middle of a character. */
 #define DIAG_MAX 4096
 struct diag {
 	char text[DIAG_MAX]; /* NUL terminated, valid UTF-8 if what was formatted is */

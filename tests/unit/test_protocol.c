@@ -139,7 +139,8 @@ static void error_bodies(void **state)
 	const struct json *v = vector("error-encoding");
 	assert_span_equal(rpc_error_body(fresh(), true, "Unsupported API version: 2"), vector_text(v, "output", "json_utf8"));
 	assert_span_equal(rpc_error_body(fresh(), false, "Unsupported API version: 2"), vector_hex(v, "output", "protobuf"));
-	assert_span_equal(rpc_error_body(fresh(), true, "a\"\\\x01/\x7f\xff"), SPAN_LIT("{\n  \"error\": \"a\\\"\\\\\\u0001/\x7f\xef\xbf\xbd\"\n}"));
+	assert_span_equal(rpc_error_body(fresh(), true, "a\"\\\x01/\x7f\xff"),
+			  SPAN_LIT("{\n  \"error\": \"a\\\"\\\\\\u0001/\x7f\xef\xbf\xbd\"\n}"));
 }
 
 static void json_selector(void **state)
