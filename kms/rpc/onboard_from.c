@@ -63,13 +63,16 @@ static int meet(struct onboarding *o, struct diag *d)
 	struct verified *v = arena_alloc(c->a, sizeof *v);
 	if (!v)
 		return diag_fail(d, ERR_LIMIT, "out of memory");
+	static const char no_certificate[] = "Source KMS did not present a TLS certificate";
+	if (strncmp(o->source.base, "http://", 7) == 0)
+		return diag_fail(d, ERR_REFUSED, no_certificate);
 	o->source.trust = HTTP_TRUST_CAPTURE;
 	int e = kms_client_call(&o->source, c->a, "GetTempCaCert", &message_empty, NULL, &message_get_temp_ca_cert_response, &o->temp,
 				&reply, d);
 	if (e)
 		return e;
 	if (!reply.leaf.n)
-		return diag_fail(d, ERR_REFUSED, "Source KMS did not present a TLS certificate");
+		return diag_fail(d, ERR_REFUSED, no_certificate);
 	if ((e = ratls_extract(reply.leaf, &evidence, d)))
 		return e;
 	if (evidence.form == RATLS_NONE)

@@ -41,7 +41,8 @@ static struct span value_title(const struct values *v)
 }
 static struct span value_problem(const struct values *v)
 {
-	return SPAN_STR(v->problem);
+	const char *text = *v->problem ? arena_fmt(v->a, "Attestation info: %s", v->problem) : "";
+	return text ? SPAN_STR(text) : SPAN_LIT("");
 }
 static struct span value_mode(const struct values *v)
 {
@@ -61,7 +62,8 @@ static struct span value_os_image_hash(const struct values *v)
 }
 static struct span value_ppid(const struct values *v)
 {
-	return hex0x(v->a, v->info->ppid);
+	const char *text = hex_encode_in(v->a, v->info->ppid);
+	return text ? SPAN_STR(text) : SPAN_LIT("");
 }
 static struct span value_contract(const struct values *v)
 {
