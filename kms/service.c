@@ -273,7 +273,9 @@ static int run(struct running *r, struct diag *d)
 		log_warn("service", "auth_api.type is dev: every app and every KMS is allowed");
 	if (pthread_create(&refresher, NULL, refresh, r) || pthread_detach(refresher))
 		return diag_fail(d, ERR_LIMIT, "cannot start a thread");
-	if ((e = onboard(r, &files, &listener, d)) || (e = renew(r, &files, d)))
+	e = onboard(r, &files, &listener, d);
+	own_evidence_forget(&r->kms.own);
+	if (e || (e = renew(r, &files, d)))
 		goto done;
 	if (s->on_keys && (e = s->on_keys(s->hook_ctx, SPAN_ARR(r->kms.id.root_spki), d)))
 		goto done;
@@ -295,6 +297,7 @@ int service_run(struct service *s, struct diag *d)
 	r->kms.attester = s->attester;
 	r->kms.storage = s->storage;
 	r->kms.attest = &r->attest;
+	own_evidence_init(&r->kms.own);
 	pthread_mutex_init(&r->kms.self.lock, NULL);
 	pthread_mutex_init(&r->kms.setup, NULL);
 	series_start();

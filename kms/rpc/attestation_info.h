@@ -4,7 +4,7 @@
 
 #include "kms/rpc/rpc.h"
 
-/* Fresh evidence, verified. Spans are in a, or outlive the call. */
+/* Evidence of the last seconds, verified. Spans are in a, or outlive the call. */
 int attestation_info(struct kms *k, struct arena *a, int64_t now, struct attestation_info_response *out, struct diag *d);
 
 #endif

@@ -72,7 +72,7 @@ int boot_check(struct rpc_call *c, const struct verified *v, enum boot_kind kind
 	return check_image(c, v, vm_config, d);
 }
 
-int boot_self_info(const struct kms *k, struct arena *a, int64_t now, struct boot_info *b, struct diag *d)
+int boot_self_info(struct kms *k, struct arena *a, int64_t now, struct boot_info *b, struct diag *d)
 {
 	static const uint8_t zero[64];
 	struct span container;
@@ -80,7 +80,7 @@ int boot_self_info(const struct kms *k, struct arena *a, int64_t now, struct boo
 	int e;
 	if (!k->attester)
 		return diag_fail(d, ERR_MISSING, "Failed to get local KMS attestation: this machine has no evidence to give");
-	if ((e = k->attester->attest(k->attester->self, a, zero, &container, d)))
+	if ((e = own_evidence_get(&k->own, k->attester, a, &container, d)))
 		return diag_wrap(d, e, "Failed to get local KMS attestation");
 	if ((e = attest_verify(k->attest, a, container, now, &v, d)))
 		return diag_wrap(d, e, "Failed to verify local KMS attestation");
@@ -103,6 +103,7 @@ static int self_info(struct kms *k, int64_t now, const struct boot_info **out, s
 		else
 			e = boot_self_info(k, &s->arena, now, &s->info, d);
 		s->known = !e;
+		own_evidence_forget(&k->own);
 		if (e && s->arena.p)
 			arena_reset(&s->arena);
 	}

@@ -17,9 +17,9 @@ int boot_platform_gate(const struct config *c, enum variant v, struct diag *d);
 /* Asks policy about this KMS itself, unless the configuration says not to. "KMS self authorization failed: ...". */
 int boot_self_check(struct rpc_call *c, struct diag *d);
 
-/* This machine's identity from fresh evidence over 64 zero bytes. Contexts: "Failed to get local KMS attestation" and so on. *container may
- * be NULL. */
-int boot_self_info(const struct kms *k, struct arena *a, int64_t now, struct boot_info *b, struct diag *d);
+/* This machine's identity from evidence over 64 zero bytes, at most some seconds old. Contexts: "Failed to get local KMS attestation" and
+ * so on. */
+int boot_self_info(struct kms *k, struct arena *a, int64_t now, struct boot_info *b, struct diag *d);
 
 /* One question to the policy, counted and timed. */
 int boot_ask(const struct kms *k, struct arena *a, enum boot_kind kind, const struct boot_info *b, struct auth_decision *answer,

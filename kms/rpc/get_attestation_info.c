@@ -3,7 +3,6 @@
 /* Section 9.5 */
 int attestation_info(struct kms *k, struct arena *a, int64_t now, struct attestation_info_response *out, struct diag *d)
 {
-	static const uint8_t zero[64];
 	struct boot_info *b = arena_alloc(a, sizeof *b);
 	struct span container, vm_config;
 	struct verified v;
@@ -14,7 +13,7 @@ int attestation_info(struct kms *k, struct arena *a, int64_t now, struct attesta
 		return diag_fail(d, ERR_LIMIT, "out of memory");
 	if (!k->attester)
 		return diag_fail(d, ERR_MISSING, "Failed to get attestation: this machine has no evidence to give");
-	if ((e = k->attester->attest(k->attester->self, a, zero, &container, d)))
+	if ((e = own_evidence_get(&k->own, k->attester, a, &container, d)))
 		return diag_wrap(d, e, "Failed to get attestation");
 	if ((e = attest_verify(k->attest, a, container, now, &v, d)))
 		return diag_wrap(d, e, "Failed to verify attestation");

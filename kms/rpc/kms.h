@@ -10,6 +10,7 @@
 #include "kms/config/config.h"
 #include "kms/keys/identity.h"
 #include "kms/rpc/audit.h"
+#include "kms/rpc/own_evidence.h"
 
 /* The identity of this KMS itself, derived once from its own evidence. */
 struct self_boot {
@@ -26,6 +27,7 @@ struct kms {
 	const struct attest_ctx *attest;
 	struct auth_backend auth;
 	struct identity id; /* main phase only */
+	struct own_evidence own;
 	struct self_boot self;
 	struct audit audit;
 	pthread_mutex_t setup; /* Bootstrap and Onboard, one at a time */

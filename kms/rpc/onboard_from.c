@@ -34,7 +34,7 @@ static int read_key(struct arena *a, struct span pem, struct p256_key *k, struct
 static int authorize_source(struct onboarding *o, const struct verified *v, bool old_style, struct diag *d)
 {
 	struct rpc_call *c = o->c;
-	const struct kms *k = c->kms;
+	struct kms *k = c->kms;
 	struct boot_info b, self;
 	struct auth_decision answer;
 	int e = boot_info_derive(c->a, v, SPAN_LIT(""), false, &b, d);

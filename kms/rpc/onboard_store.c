@@ -29,7 +29,7 @@ void onboard_end(struct kms *k)
 	pthread_mutex_unlock(&k->setup);
 }
 
-int onboard_self_check(const struct kms *k, struct arena *a, int64_t now, const char *verb, struct diag *d)
+int onboard_self_check(struct kms *k, struct arena *a, int64_t now, const char *verb, struct diag *d)
 {
 	struct boot_info self;
 	struct auth_decision answer;

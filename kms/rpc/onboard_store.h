@@ -13,7 +13,7 @@ void onboard_end(struct kms *k);
 
 /* Policy's leave for a new KMS on this machine, from fresh evidence, unless the configuration does not ask for it:
  * "<who> is not allowed to <verb>: boot denied: <reason>". */
-int onboard_self_check(const struct kms *k, struct arena *a, int64_t now, const char *verb, struct diag *d);
+int onboard_self_check(struct kms *k, struct arena *a, int64_t now, const char *verb, struct diag *d);
 
 /* Generates keys for domain and stores them, without HTTP (section 9.3). */
 int onboard_auto_bootstrap(struct kms *k, struct arena *a, int64_t now, struct span domain, struct diag *d);

@@ -6,6 +6,8 @@ import json
 import os
 import re
 import shutil
+import threading
+import time
 
 import pytest
 
@@ -136,6 +138,58 @@ def test_attestation_info_has_both_names(start, auth):
     assert info["attestation_mode"] == info["tee_variant"] == "dstack-gcp-tdx" and info["eth_rpc_url"] == "http://eth"
     assert info["mr_aggregated"] == process.guest.mr_aggregated().hex() and info["device_id"] == process.guest.device_id().hex()
     assert info["os_image_hash"] == process.guest.os_image_hash.hex()
+
+
+class Counting:
+    """A guest that counts its quotes."""
+
+    def __init__(self, guest):
+        self.guest, self.vm_config, self.made = guest, guest.vm_config, []
+
+    def attest(self, data):
+        self.made.append(data)
+        return self.guest.attest(data)
+
+
+def test_anybodys_questions_make_few_quotes(start, platform, auth):
+    """The onboard phase answers everybody, and a quote keeps the TPM busy: askers share one, for some seconds."""
+    kept_seconds, guest = 10, Counting(platform.guest(b'{"name":"kms"}'))
+    process = start(config=auth.config(), guest=guest)
+    auth.decide = lambda kind, info: (False, "Aggregated MR not allowed")
+    begun, seen = time.monotonic(), []
+
+    def load(i):
+        if i % 3 == 0:
+            seen.append(process.kms().get("/", tls=False)[0] == 200)
+        elif i % 3 == 1:
+            seen.append(len(process.kms().call("GetAttestationInfo", {}, tls=False)["mr_aggregated"]) == 64)
+        else:
+            seen.append("Aggregated MR not allowed" in refused(process.kms().call, "Onboard.Bootstrap", {"domain": "kms.test"}, tls=False))
+
+    threads = [threading.Thread(target=load, args=(i,)) for i in range(60)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert seen == [True] * 60
+    assert 1 <= len(guest.made) <= 1 + (time.monotonic() - begun) // kept_seconds
+    assert set(guest.made) == {bytes(64)}, "evidence that anybody may see names no key"
+    # What goes into certificates is made for them, and the next phase begins with its own.
+    auth.decide = lambda kind, info: (True, "")
+    before = len(guest.made)
+    process.bootstrap()
+    process.kms().call("GetTempCaCert")
+    later = guest.made[before:]
+    assert bytes(64) in later and len([d for d in later if d != bytes(64)]) >= 3
+
+
+def test_evidence_that_cannot_be_had_is_told(start, auth):
+    process = start(config=auth.config())
+    process.agent.close()
+    os.unlink(process.state / "agent.sock")
+    for _ in range(2):
+        assert refused(process.kms().call, "GetAttestationInfo", {}, tls=False).startswith("Failed to get attestation: ")
+    assert b"Failed to get attestation: " in process.kms().get("/", tls=False)[2]
 
 
 def test_finish_rpc_answers_and_goes_on(start):
