@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/rd.h"
+#include "base/text.h"
 #include "kms/tool/tool.h"
 #include "kms/verbs.h"
 
@@ -44,6 +46,27 @@ static void print_flat(const struct json *j, char *path, size_t len, size_t cap)
 	}
 }
 
+/* One line of JSON. What else Unicode calls the end of a line stands in strings only, and is escaped: some readers cut at it. */
+static void print_line(struct span answer)
+{
+	static const struct {
+		const char *bytes, *escaped;
+	} ends[] = {{"\xc2\x85", "\\u0085"}, {"\xe2\x80\xa8", "\\u2028"}, {"\xe2\x80\xa9", "\\u2029"}};
+	struct rd r = rd_from(answer);
+	while (r.left) {
+		size_t k = 0;
+		while (k < 3 && !span_starts(SPAN(r.p, r.left), ends[k].bytes))
+			k++;
+		if (k < 3) {
+			fputs(ends[k].escaped, stdout);
+			rd_skip(&r, strlen(ends[k].bytes));
+		} else {
+			putchar_unlocked(rd_u8(&r));
+		}
+	}
+	putchar('\n');
+}
+
 static int finish(struct tool *t, bool json)
 {
 	int e = tool_answer(t);
@@ -55,8 +78,7 @@ static int finish(struct tool *t, bool json)
 		return 1;
 	}
 	if (json) {
-		fwrite(answer.p, 1, answer.n, stdout);
-		putchar('\n');
+		print_line(answer);
 	} else if (json_parse(t->a, answer, &j, NULL) == 0) {
 		print_flat(j, path, 0, sizeof path);
 	}
@@ -87,8 +109,7 @@ static int batch(struct arena *a, uint8_t *buf)
 			out_text(&t.out, "stage", SPAN_LIT("io"));
 			out_text(&t.out, "error", SPAN_STR(t.diag.text));
 			out_close(&t.out);
-			fwrite(t.out.w.p, 1, t.out.w.len, stdout);
-			putchar('\n');
+			print_line(wr_span(&t.out.w));
 			fflush(stdout);
 		} else {
 			finish(&t, true);

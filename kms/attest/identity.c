@@ -51,7 +51,6 @@ static void derive_gcp(const struct measured *m, struct span p14, struct boot_in
 static void derive_nitro(const struct measured *m, struct boot_info *b)
 {
 	b->compose_hash = b->os_image_hash;
-	b->instance_id = SPAN(NULL, 0);
 	HASH_PARTS(b->mr_system, nsm_pcr(m->nsm, 0), nsm_pcr(m->nsm, 1), nsm_pcr(m->nsm, 2));
 	memcpy(b->mr_aggregated, b->mr_system, sizeof b->mr_aggregated);
 }

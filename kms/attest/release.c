@@ -4,18 +4,30 @@
 #include "crypto/hash.h"
 #include "kms/attest/vm_config.h"
 
-static bool blank(uint8_t c)
+/* The length of the white space character (Unicode's White_Space, which upstream's text splitting follows) that r begins with; 0 if there
+ * is none. */
+static size_t blank(const struct rd *r)
 {
-	return c == ' ' || (c >= '\t' && c <= '\r');
+	static const char *const wide[] = {"\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\xa8",
+					   "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80"};
+	struct span s = SPAN(r->p, r->left);
+	uint8_t c = rd_peek(r);
+	if (r->left && (c == ' ' || (c >= '\t' && c <= '\r')))
+		return 1;
+	for (size_t i = 0; i < sizeof wide / sizeof wide[0]; i++)
+		if (span_starts(s, wide[i]))
+			return strlen(wide[i]);
+	/* U+2000 to U+200A */
+	return s.n > 2 && span_starts(s, "\xe2\x80") && s.p[2] >= 0x80 && s.p[2] <= 0x8a ? 3 : 0;
 }
 
 /* The next run of bytes without white space; empty at the end. */
 static struct span word(struct rd *r)
 {
-	while (r->left && blank(rd_peek(r)))
-		rd_skip(r, 1);
+	while (blank(r))
+		rd_skip(r, blank(r));
 	struct rd start = *r;
-	while (r->left && !blank(rd_peek(r)))
+	while (r->left && !blank(r))
 		rd_skip(r, 1);
 	return rd_bytes(&start, start.left - r->left);
 }

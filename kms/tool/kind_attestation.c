@@ -123,7 +123,9 @@ static bool show_boot_info(struct tool *t, const char *name, enum generation g, 
 	struct verified under = *v;
 	struct boot_info b;
 	under.rules.generation = g;
-	int e = boot_info_derive(t->a, &under, t->req.vm_config, false, &b, NULL);
+	/* January has three platforms (0) */
+	bool known = g == GEN_STRICT || (v->variant != VARIANT_SEV_SNP && v->variant != VARIANT_NITRO_TPM);
+	int e = known ? boot_info_derive(t->a, &under, t->req.vm_config, false, &b, NULL) : ERR_UNSUPPORTED;
 	struct span json = e ? SPAN(NULL, 0) : boot_info_json_as(t->a, &b, g == GEN_COMPAT, g == GEN_STRICT);
 	if (json.p)
 		out_raw(&t->out, name, json);
