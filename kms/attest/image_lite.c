@@ -267,10 +267,6 @@ static void expected_rtmr2(const struct lite_doc *doc, uint8_t reg[64])
 /* Whether QEMU adds all pages of a section before it extends MRTD with them: 8.x does, 9.0 and later do not. */
 static int two_pass(const struct vm_config *cfg, bool *out, struct diag *d)
 {
-	if (cfg->has_single_pass) {
-		*out = cfg->single_pass; /* the member's name says the opposite of what it does (7.5.3) */
-		return 0;
-	}
 	uint64_t major = 9;
 	if (cfg->qemu_version.n) {
 		size_t n = 0;
@@ -281,7 +277,7 @@ static int two_pass(const struct vm_config *cfg, bool *out, struct diag *d)
 	}
 	if (major < 8)
 		return diag_fail(d, ERR_UNSUPPORTED, "QEMU before 8.0 is not supported");
-	*out = major == 8;
+	*out = cfg->has_single_pass ? cfg->single_pass /* the member's name says the opposite of what it does (7.5.3) */ : major == 8;
 	return 0;
 }
 
