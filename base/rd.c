@@ -41,16 +41,6 @@ void rd_copy(struct rd *r, void *out, size_t n)
 		memset(out, 0, n);
 }
 
-void rd_skip(struct rd *r, size_t n)
-{
-	(void)rd_bytes(r, n);
-}
-
-uint8_t rd_peek(const struct rd *r)
-{
-	return r->left ? *r->p : 0;
-}
-
 static uint64_t le(struct rd *r, size_t n)
 {
 	struct span s = rd_bytes(r, n);
@@ -67,11 +57,6 @@ static uint64_t be(struct rd *r, size_t n)
 	for (size_t i = 0; i < s.n; i++)
 		v = v << 8 | s.p[i];
 	return v;
-}
-
-uint8_t rd_u8(struct rd *r)
-{
-	return (uint8_t)le(r, 1);
 }
 
 uint16_t rd_u16le(struct rd *r)

@@ -41,11 +41,32 @@ struct span rd_rest(struct rd *r);
 struct rd rd_sub(struct rd *r, size_t n);
 /* Copies exactly n bytes to out; zeros if there are fewer. */
 void rd_copy(struct rd *r, void *out, size_t n);
-void rd_skip(struct rd *r, size_t n);
-/* The next byte without taking it; 0 at the end, which is not a failure. */
-uint8_t rd_peek(const struct rd *r);
 
-uint8_t rd_u8(struct rd *r);
+/* Inline, as everything that is taken apart byte by byte passes here. */
+static inline void rd_skip(struct rd *r, size_t n)
+{
+	if (r->bad || n > r->left) {
+		rd_fail(r);
+		return;
+	}
+	if (n)
+		r->p += n;
+	r->left -= n;
+}
+
+/* The next byte without taking it; 0 at the end, which is not a failure. */
+static inline uint8_t rd_peek(const struct rd *r)
+{
+	return r->left ? *r->p : 0;
+}
+
+static inline uint8_t rd_u8(struct rd *r)
+{
+	uint8_t v = rd_peek(r);
+	rd_skip(r, 1);
+	return v;
+}
+
 uint16_t rd_u16le(struct rd *r);
 uint32_t rd_u32le(struct rd *r);
 uint64_t rd_u64le(struct rd *r);

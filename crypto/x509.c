@@ -4,6 +4,7 @@
 #include "crypto/sig.h"
 #include "crypto/x509_inner.h"
 
+enum { EXTENSIONS_MAX = 256 /* real certificates have ten */ };
 enum { VERSION_3 = 2, RSA_MIN_BYTES = 256, RSA_MAX_BYTES = 512, RSA_EXPONENT_MAX_BYTES = 5 };
 
 /* Extensions that 2.5 knows, by the last arc of 2.5.29.n. */
@@ -185,10 +186,13 @@ static int parse_extensions(struct x509 *c, struct diag *d)
 {
 	struct rd list = rd_from(c->extensions);
 	uint64_t seen = 0;
+	size_t count = 0;
 	do {
 		struct x509_ext x = x509_next_extension(&list);
 		if (!rd_ok(&list))
 			return diag_fail(d, ERR_INPUT, "BadDer: extensions");
+		if (++count > EXTENSIONS_MAX)
+			return diag_fail(d, ERR_LIMIT, "more than %d extensions", (int)EXTENSIONS_MAX);
 		if (!is_known(x.ce)) {
 			if (x.critical)
 				return diag_fail(d, ERR_REFUSED, "UnsupportedCriticalExtension");

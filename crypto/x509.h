@@ -65,7 +65,8 @@ struct x509 {
 };
 
 /* Parses one certificate; nothing may be left over. Refuses what 2.5 says every certificate must obey: version 3, strict DER, equal
- * algorithms, no unique ids, no known extension twice, no unknown critical extension. ERR_INPUT or ERR_REFUSED. */
+ * algorithms, no unique ids, no known extension twice, no unknown critical extension. ERR_INPUT, ERR_REFUSED, or ERR_LIMIT above 256
+ * extensions. */
 int x509_parse(struct span der, struct x509 *out, struct diag *d);
 
 /* true if the bytes are a certificate of any version whose subject is its issuer. Its fields are not looked at. */

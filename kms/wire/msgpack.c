@@ -2,7 +2,8 @@
 
 #include "base/text.h"
 
-enum { DEPTH_MAX = 64, SKIP_MAX = 1 << 21 /* items of one array or map; the largest that is ever read has half as many */ };
+/* Bounds on the time that 10 MiB may take. The largest value that is ever read is a quote: 2^20 integers. */
+enum { DEPTH_MAX = 64, VALUES_MAX = 1 << 21, MEMBERS_MAX = 1024 };
 
 /* How a type byte says its length: a fixed range, or 1, 2 or 4 bytes behind it. */
 static size_t length(struct rd *r, unsigned width)
@@ -129,100 +130,106 @@ bool msgpack_nil(struct rd *r)
 	return true;
 }
 
-static void skip(struct rd *r, unsigned depth);
-
-static void skip_items(struct rd *r, size_t n, unsigned depth)
+/* Behind the type byte: takes the rest of a value that is no array or map, or the length of one that is. Number of items, each a value. */
+static size_t skip_lead(struct rd *r, uint8_t t, bool *nested)
 {
-	if (depth >= DEPTH_MAX || n > SKIP_MAX)
-		rd_fail(r);
-	while (n-- > 0 && rd_ok(r)) {
-		/* the long runs are byte vectors: small integers, skipped here without a call each */
-		uint8_t t = rd_peek(r);
-		if (t <= 0x7f && r->left)
-			rd_skip(r, 1);
-		else
-			skip(r, depth + 1);
+	*nested = t <= 0x9f || t >= 0xdc;
+	if (t <= 0x8f)
+		return bound(r, t & 0x0f, 2) * 2;
+	if (t <= 0x9f)
+		return bound(r, t & 0x0f, 1);
+	if (t <= 0xbf) {
+		rd_skip(r, t & 0x1f);
+		return 0;
+	}
+	switch (t) {
+	case 0xc0: /* nil, false, true */
+	case 0xc2:
+	case 0xc3:
+		return 0;
+	case 0xc4: /* bin */
+	case 0xc5:
+	case 0xc6:
+		rd_skip(r, length(r, 1u << (t - 0xc4)));
+		return 0;
+	case 0xc7: /* ext: a length, a type, data */
+	case 0xc8:
+	case 0xc9: {
+		size_t n = length(r, 1u << (t - 0xc7));
+		rd_skip(r, 1);
+		rd_skip(r, n);
+		return 0;
+	}
+	case 0xca: /* floats */
+		rd_skip(r, 4);
+		return 0;
+	case 0xcb:
+		rd_skip(r, 8);
+		return 0;
+	case 0xcc: /* unsigned, signed */
+	case 0xcd:
+	case 0xce:
+	case 0xcf:
+	case 0xd0:
+	case 0xd1:
+	case 0xd2:
+	case 0xd3:
+		rd_skip(r, (size_t)1 << (t & 3));
+		return 0;
+	case 0xd4: /* ext of 1, 2, 4, 8, 16 bytes */
+	case 0xd5:
+	case 0xd6:
+	case 0xd7:
+	case 0xd8:
+		rd_skip(r, 1 + ((size_t)1 << (t - 0xd4)));
+		return 0;
+	case 0xd9: /* str */
+	case 0xda:
+	case 0xdb:
+		rd_skip(r, length(r, 1u << (t - 0xd9)));
+		return 0;
+	case 0xdc:
+	case 0xdd:
+		return bound(r, length(r, t == 0xdc ? 2 : 4), 1);
+	case 0xde:
+	case 0xdf:
+		return bound(r, length(r, t == 0xde ? 2 : 4), 2) * 2;
+	default: /* c1 is never used */
+		return wrong_type(r);
 	}
 }
 
-static void skip(struct rd *r, unsigned depth)
+static void skip(struct rd *r)
 {
-	uint8_t t = rd_u8(r);
-	if (t <= 0x7f || t >= 0xe0)
-		return;
-	if (t <= 0x8f) {
-		skip_items(r, bound(r, t & 0x0f, 2) * 2, depth);
-	} else if (t <= 0x9f) {
-		skip_items(r, bound(r, t & 0x0f, 1), depth);
-	} else if (t <= 0xbf) {
-		rd_skip(r, t & 0x1f);
-	} else {
-		switch (t) {
-		case 0xc0:
-		case 0xc2:
-		case 0xc3:
-			break;
-		case 0xc4:
-		case 0xc5:
-		case 0xc6:
-			rd_skip(r, length(r, 1u << (t - 0xc4)));
-			break;
-		case 0xc7:
-		case 0xc8:
-		case 0xc9: {
-			size_t n = length(r, 1u << (t - 0xc7));
-			rd_skip(r, 1);
-			rd_skip(r, n);
-			break;
+	size_t left[DEPTH_MAX + 1] = {1}; /* values still to come on each level */
+	unsigned depth = 0;
+	size_t values = 0;
+	while (rd_ok(r)) {
+		while (left[depth] == 0) {
+			if (depth-- == 0)
+				return;
 		}
-		case 0xca:
-			rd_skip(r, 4);
-			break;
-		case 0xcb:
-			rd_skip(r, 8);
-			break;
-		case 0xcc:
-		case 0xcd:
-		case 0xce:
-		case 0xcf:
-			rd_skip(r, (size_t)1 << (t - 0xcc));
-			break;
-		case 0xd0:
-		case 0xd1:
-		case 0xd2:
-		case 0xd3:
-			rd_skip(r, (size_t)1 << (t - 0xd0));
-			break;
-		case 0xd4:
-		case 0xd5:
-		case 0xd6:
-		case 0xd7:
-		case 0xd8:
-			rd_skip(r, 1 + ((size_t)1 << (t - 0xd4)));
-			break;
-		case 0xd9:
-		case 0xda:
-		case 0xdb:
-			rd_skip(r, length(r, 1u << (t - 0xd9)));
-			break;
-		case 0xdc:
-		case 0xdd:
-			skip_items(r, bound(r, length(r, t == 0xdc ? 2 : 4), 1), depth);
-			break;
-		case 0xde:
-		case 0xdf:
-			skip_items(r, bound(r, length(r, t == 0xde ? 2 : 4), 2) * 2, depth);
-			break;
-		default: /* c1 is never used */
+		left[depth]--;
+		uint8_t t = rd_u8(r);
+		bool nested;
+		if (++values > VALUES_MAX)
 			rd_fail(r);
-		}
+		if (t <= 0x7f || t >= 0xe0)
+			continue;
+		size_t items = skip_lead(r, t, &nested);
+		if (!nested)
+			continue;
+		if (depth == DEPTH_MAX)
+			rd_fail(r);
+		else
+			left[++depth] = items;
 	}
 }
 
 struct rd msgpack_skip(struct rd *r)
 {
 	struct rd start = *r;
-	skip(r, 0);
+	skip(r);
 	if (!rd_ok(r)) {
 		start.bad = true;
 		start.left = 0;
@@ -235,7 +242,10 @@ void msgpack_members(struct rd *r, const char *const *names, struct rd *found, s
 {
 	for (size_t i = 0; i < n; i++)
 		found[i] = (struct rd){NULL, 0, true};
-	for (size_t pairs = msgpack_map(r); pairs > 0 && rd_ok(r); pairs--) {
+	size_t pairs = msgpack_map(r);
+	if (pairs > MEMBERS_MAX)
+		rd_fail(r);
+	for (; pairs > 0 && rd_ok(r); pairs--) {
 		struct span key = msgpack_str(r);
 		struct rd value = msgpack_skip(r);
 		if (!rd_ok(r))

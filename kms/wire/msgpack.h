@@ -17,11 +17,11 @@ struct span msgpack_str(struct rd *r);
 struct span msgpack_bin(struct rd *r);
 /* true, and takes it, if nil follows */
 bool msgpack_nil(struct rd *r);
-/* Skips one value of any type, nested at most 64 deep; a reader over exactly its encoding. */
+/* Skips one value of any type, nested at most 64 deep and of at most 2^21 values in all; a reader over exactly its encoding. */
 struct rd msgpack_skip(struct rd *r);
 
 /* Takes a map with str keys and finds the values of the n named members: found[i] reads the value of names[i], or is bad when it is
- * absent. Unknown members are skipped. A repeated known member, or a key that is no str, makes r bad. */
+ * absent. Unknown members are skipped. A repeated known member, a key that is no str, or more than 1024 members make r bad. */
 void msgpack_members(struct rd *r, const char *const *names, struct rd *found, size_t n);
 
 void msgpack_put_array(struct wr *w, size_t n);
