@@ -36,6 +36,15 @@ static int item(struct arena *a, const struct json *j, const char *key, enum for
 	return 0;
 }
 
+/* A member that verification does not use, and that the form has all the same. */
+static int unused_text(const struct json *j, const char *key, struct diag *d)
+{
+	struct span s;
+	if (json_count(j, key) != 1 || !json_get_str(j, key, &s))
+		return diag_fail(d, ERR_INPUT, "Failed to decode collateral: member '%s' is missing, repeated or no string", key);
+	return 0;
+}
+
 static int optional_chain(struct arena *a, const struct json *j, struct span *out, struct diag *d)
 {
 	static const char key[] = "pck_certificate_chain";
@@ -72,7 +81,8 @@ int collateral_items_parse(struct arena *a, struct span json, struct collateral_
 	for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
 		if ((e = item(a, j, members[i].key, members[i].form, members[i].to, d)))
 			return e;
-	return optional_chain(a, j, &out->pck_chain, d);
+	e = unused_text(j, "pck_crl_issuer_chain", d);
+	return e ? e : optional_chain(a, j, &out->pck_chain, d);
 }
 
 /* --- making it ---------------------------------------------------------------------------------------------------------------------- */
