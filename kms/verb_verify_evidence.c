@@ -46,6 +46,19 @@ static void print_flat(const struct json *j, char *path, size_t len, size_t cap)
 	}
 }
 
+/* An answer that says no more than that there is none. */
+static void refuse(struct tool *t, const char *why)
+{
+	t->out = (struct out){.w = wr_to(t->out.w.p, OUT_SIZE)};
+	out_open(&t->out, NULL);
+	if (t->req.id.n)
+		out_raw(&t->out, "id", t->req.id);
+	out_text(&t->out, "result", SPAN_LIT("reject"));
+	out_text(&t->out, "stage", SPAN_LIT("io"));
+	out_text(&t->out, "error", SPAN_STR(why));
+	out_close(&t->out);
+}
+
 /* One line of JSON. What else Unicode calls the end of a line stands in strings only, and is escaped: some readers cut at it. */
 static void print_line(struct span answer)
 {
@@ -65,23 +78,22 @@ static void print_line(struct span answer)
 		}
 	}
 	putchar('\n');
+	fflush(stdout);
 }
 
 static int finish(struct tool *t, bool json)
 {
 	int e = tool_answer(t);
-	struct span answer = wr_span(&t->out.w);
 	const struct json *j;
 	char path[512];
 	if (!wr_ok(&t->out.w)) {
-		fputs("ukms: the answer is too long\n", stderr);
-		return 1;
+		refuse(t, "the answer is too long");
+		e = ERR_LIMIT;
 	}
-	if (json) {
-		print_line(answer);
-	} else if (json_parse(t->a, answer, &j, NULL) == 0) {
+	if (json)
+		print_line(wr_span(&t->out.w));
+	else if (json_parse(t->a, wr_span(&t->out.w), &j, NULL) == 0)
 		print_flat(j, path, 0, sizeof path);
-	}
 	fflush(stdout);
 	return e ? 1 : 0;
 }
@@ -104,13 +116,8 @@ static int batch(struct arena *a, uint8_t *buf)
 			continue;
 		int e = request_from_json(a, SPAN(line, (size_t)n), &t.req, &t.diag);
 		if (e) {
-			out_open(&t.out, NULL);
-			out_text(&t.out, "result", SPAN_LIT("reject"));
-			out_text(&t.out, "stage", SPAN_LIT("io"));
-			out_text(&t.out, "error", SPAN_STR(t.diag.text));
-			out_close(&t.out);
+			refuse(&t, t.diag.text);
 			print_line(wr_span(&t.out.w));
-			fflush(stdout);
 		} else {
 			finish(&t, true);
 		}

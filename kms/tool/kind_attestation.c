@@ -88,6 +88,16 @@ static void show_evidence(struct tool *t, const struct evidence *ev)
 		show_snp(t, ev);
 }
 
+/* August's list of what ran before the application (7.1): each event of the name, up to the one where lookups stop (3.5). */
+static void show_init_scripts(struct out *o, const struct verified *v)
+{
+	out_open_array(o, "init_script_hashes");
+	for (size_t i = 0; i < v->event_count && !span_is(v->events[i].name, "system-ready"); i++)
+		if (span_is(v->events[i].name, "init-script-hash"))
+			out_hex(o, NULL, v->events[i].payload);
+	out_close(o);
+}
+
 static void show_app_info(struct tool *t, const char *name, const struct verified *v, const struct boot_info *b)
 {
 	struct out *o = &t->out;
@@ -109,6 +119,8 @@ static void show_app_info(struct tool *t, const char *name, const struct verifie
 	out_hex(o, "mr_key_provider", SPAN_ARR(b->mr_key_provider));
 	out_hex(o, "os_image_hash", b->os_image_hash);
 	out_hex(o, "key_provider_info", b->key_provider_info);
+	if (v->variant != VARIANT_SEV_SNP)
+		show_init_scripts(o, v);
 	if (v->variant == VARIANT_TDX)
 		out_bool(o, "mr_config_tail_included", b->mr_config_tail);
 	if (!v->preview) {
@@ -250,6 +262,26 @@ static int add_snp_certs(struct tool *t, struct evidence *ev)
 	return 0;
 }
 
+/* What was found, and what became of its verification: 0 or an error. */
+static int show_verdict(struct tool *t, const struct evidence *ev, const struct verified *v, int e)
+{
+	show_evidence(t, ev);
+	if (t->req.has_now)
+		out_text(&t->out, "evidence_result", e ? SPAN_LIT("reject") : SPAN_LIT("accept"));
+	if (e == ERR_CONFIG && t->collateral_fault.text[0]) {
+		t->diag = t->collateral_fault;
+		e = ERR_INPUT;
+	}
+	if (e)
+		return tool_fail(t, "quote", e);
+	e = check_report_data(t, ev);
+	if (e)
+		return e;
+	e = show_identity(t, v);
+	/* without a clock nothing is judged: what the checks said stands beside */
+	return t->req.has_now ? e : 0;
+}
+
 static int answer(struct tool *t, struct evidence *ev)
 {
 	struct verified v;
@@ -262,17 +294,7 @@ static int answer(struct tool *t, struct evidence *ev)
 		e = evidence_verify(&t->ctx, t->a, ev, (int64_t)t->req.now, &v, &t->diag);
 	else
 		e = evidence_preview(&t->ctx, t->a, ev, &v, &t->diag);
-	show_evidence(t, ev);
-	if (t->req.has_now)
-		out_text(&t->out, "evidence_result", e ? SPAN_LIT("reject") : SPAN_LIT("accept"));
-	if (e)
-		return tool_fail(t, "quote", e);
-	e = check_report_data(t, ev);
-	if (e)
-		return e;
-	e = show_identity(t, &v);
-	/* without a clock nothing is judged: what the checks said stands beside */
-	return t->req.has_now ? e : 0;
+	return show_verdict(t, ev, &v, e);
 }
 
 int kind_attestation(struct tool *t)
@@ -291,32 +313,49 @@ int kind_quote_and_events(struct tool *t)
 	if (!t->req.event_log)
 		return tool_fail(t, "io", diag_fail(&t->diag, ERR_INPUT, "TDX event log missing"));
 	int e = show_event_log_text(t, t->req.event_log, &log);
-	if (!e)
-		e = evidence_from_legacy(t->a, t->input, log, &ev, &t->diag);
+	if (e)
+		return tool_fail(t, "io", e);
+	e = evidence_from_legacy(t->a, t->input, log, &ev, &t->diag);
 	return e ? tool_fail(t, "decode", e) : answer(t, ev);
+}
+
+static int decode_ratls(struct tool *t, const struct ratls_evidence *r, struct evidence **ev)
+{
+	if (r->form == RATLS_CONTAINER)
+		return evidence_decode(t->a, r->container, &t->ctx.rules, ev, &t->diag);
+	return evidence_from_legacy(t->a, r->quote, r->event_log, ev, &t->diag);
 }
 
 int kind_certificate(struct tool *t)
 {
+	static const struct span forms[] = {
+		[RATLS_NONE] = SPAN_LIT("none"), [RATLS_LEGACY] = SPAN_LIT("old"), [RATLS_CONTAINER] = SPAN_LIT("container")};
 	struct ratls_evidence r;
-	struct verified v;
-	struct span der = t->input;
-	struct rd text = rd_from(t->input);
-	if (span_starts(der, "-----") && pem_next(t->a, &text, "CERTIFICATE", &der, &t->diag) <= 0)
-		return tool_fail(t, "decode", ERR_INPUT);
-	int e = ratls_extract(der, &r, &t->diag);
+	struct evidence *ev;
+	struct verified v = {0};
+	struct span der;
+	int e = tool_der(t->a, t->input, &der, &t->diag);
+	if (!e)
+		e = ratls_extract(der, &r, &t->diag);
 	if (e)
 		return tool_fail(t, "decode", e);
 	out_bool(&t->out, "has_attestation", r.form != RATLS_NONE);
-	out_text(&t->out, "form",
-		 r.form == RATLS_NONE     ? SPAN_LIT("none")
-		 : r.form == RATLS_LEGACY ? SPAN_LIT("old")
-					  : SPAN_LIT("container"));
-	if (r.form == RATLS_NONE || !t->req.has_now)
+	out_text(&t->out, "form", forms[r.form]);
+	if (r.form == RATLS_NONE)
 		return 0;
+	e = decode_ratls(t, &r, &ev);
+	if (e)
+		return tool_fail(t, "decode", e);
+	t->input = r.form == RATLS_CONTAINER ? r.container : r.quote;
+	memcpy(v.report_data, ev->report_data, sizeof v.report_data);
+	e = attest_check_key(&v, r.spki, &t->diag);
+	out_bool(&t->out, "report_data_binds_key", e == 0);
+	if (!t->req.has_now)
+		return answer(t, ev);
+	if (e)
+		return tool_fail(t, "report-data", e);
 	e = ratls_verify(&t->ctx, t->a, &r, (int64_t)t->req.now, &v, &t->diag);
 	if (e)
-		return tool_fail(t, "quote", e);
-	show_evidence(t, v.evidence);
-	return show_identity(t, &v);
+		(void)evidence_measure(&t->ctx, t->a, ev, NULL);
+	return show_verdict(t, e ? ev : v.evidence, &v, e);
 }

@@ -112,6 +112,10 @@ static void show_quote(struct tool *t, const struct quote *q)
 	out_hex(o, "user_data", q->user_data);
 	show_body(o, q);
 	out_u64(o, "signed_len", q->signed_part.n);
+	if (!q->used) { /* of an unknown version: what follows has no known form */
+		out_close(o);
+		return;
+	}
 	/* a length field stands between the signed part and the authentication data */
 	out_u64(o, "auth_data_len", q->used - q->signed_part.n - 4);
 	out_u64(o, "trailing_len", t->input.n - q->used);
@@ -172,8 +176,9 @@ int kind_dcap(struct tool *t)
 	if (t->req.collateral.n == 0)
 		return tool_fail(t, "io", diag_fail(&t->diag, ERR_INPUT, "--collateral is missing"));
 	e = tool_read_file(t->a, t->req.collateral, &json, &t->diag);
-	if (!e)
-		e = collateral_from_json(t->a, json, t->ctx.anchors.intel_sgx_root, &c, &t->diag);
+	if (e)
+		return tool_fail(t, "io", e);
+	e = collateral_from_json(t->a, json, t->ctx.anchors.intel_sgx_root, &c, &t->diag);
 	if (!e)
 		e = dcap_verify(t->a, t->input, c, (int64_t)t->req.now, &options, r, &t->diag);
 	if (e)

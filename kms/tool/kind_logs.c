@@ -66,11 +66,23 @@ struct walk {
 	size_t pcr2_count;
 };
 
+/* A CCEL record has one digest, of whichever algorithm; of a TPM log's the SHA-256 one counts. */
+static struct span digest_of(const struct tcg_event *e, bool ccel)
+{
+	static const enum tcg_alg algs[] = {TCG_SHA1, TCG_SHA256, TCG_SHA384, TCG_SHA512};
+	struct span digest = {NULL, 0};
+	if (!ccel)
+		return tcg_event_digest(e, TCG_SHA256);
+	for (size_t i = 0; i < sizeof algs / sizeof algs[0] && !digest.p; i++)
+		digest = tcg_event_digest(e, algs[i]);
+	return digest;
+}
+
 /* One record: shown, and replayed. ERR_INPUT for a CCEL record that does not have exactly one digest. */
 static int take(struct tool *t, struct walk *w, const struct tcg_event *e)
 {
 	struct out *o = &t->out;
-	struct span digest = tcg_event_digest(e, w->ccel ? TCG_SHA384 : TCG_SHA256);
+	struct span digest = digest_of(e, w->ccel);
 	int index = w->ccel ? tcg_ccel_rtmr(e) : (int)e->index;
 	if (w->ccel && e->digest_count != 1)
 		return diag_fail(&t->diag, ERR_INPUT, "a CCEL record has %u digests, not one", (unsigned)e->digest_count);

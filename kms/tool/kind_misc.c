@@ -10,12 +10,11 @@
 int kind_anchor(struct tool *t)
 {
 	struct x509 c;
-	struct span der = t->input;
-	struct rd text = rd_from(t->input);
+	struct span der;
 	uint8_t hash[32];
-	if (span_starts(der, "-----") && pem_next(t->a, &text, "CERTIFICATE", &der, &t->diag) <= 0)
-		return tool_fail(t, "decode", ERR_INPUT);
-	int e = x509_parse(der, &c, &t->diag);
+	int e = tool_der(t->a, t->input, &der, &t->diag);
+	if (!e)
+		e = x509_parse(der, &c, &t->diag);
 	if (e)
 		return tool_fail(t, "decode", e);
 	sha256(der, hash);

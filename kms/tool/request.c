@@ -123,15 +123,44 @@ static int wrong(struct diag *d, const char *member)
 	return diag_fail(d, ERR_INPUT, "request: %s is malformed", member);
 }
 
+/* A member that is there and not null. */
+static const struct json *member(const struct json *top, const char *name)
+{
+	const struct json *j = json_get(top, name);
+	return j && j->type != JSON_NULL ? j : NULL;
+}
+
+static bool list_or_file(const struct json *j)
+{
+	return j->type == JSON_ARRAY || j->type == JSON_STRING;
+}
+
+/* "Milan=file", a list of such texts, or an object of files by product. */
+static bool arks_from_json(struct request *r, const struct json *j)
+{
+	struct span key, file;
+	if (j->type == JSON_STRING)
+		return pair(j->str, &key, &file) && set_ark(r, key, file);
+	bool named = j->type == JSON_OBJECT;
+	if (!named && j->type != JSON_ARRAY)
+		return false;
+	for (const struct json *k = j->kids; k; k = k->next)
+		if (k->type != JSON_STRING || (!named && !pair(k->str, &key, &file)) ||
+		    !set_ark(r, named ? k->key : key, named ? k->str : file))
+			return false;
+	return true;
+}
+
 int request_from_json(struct arena *a, struct span line, struct request *out, struct diag *d)
 {
 	const struct json *top, *j;
-	struct span key, file;
 	uint64_t n;
 	*out = (struct request){0};
 	int e = json_parse(a, line, &top, d);
 	if (e)
 		return diag_wrap(d, e, "request");
+	if (top->type != JSON_OBJECT)
+		return diag_fail(d, ERR_INPUT, "request: not an object");
 	j = json_get(top, "id");
 	if (j)
 		out->id = j->raw;
@@ -150,23 +179,26 @@ int request_from_json(struct arena *a, struct span line, struct request *out, st
 	j = json_get(top, "now");
 	if (j && j->type != JSON_NULL && !(json_u64(j, &n) && set_now(out, n)))
 		return wrong(d, "now");
-	j = json_get(top, "ark");
-	if (j && j->type == JSON_STRING && !(pair(j->str, &key, &file) && set_ark(out, key, file)))
+	j = member(top, "ark");
+	if (j && !arks_from_json(out, j))
 		return wrong(d, "ark");
-	for (const struct json *k = j ? j->kids : NULL; k; k = k->next) {
-		bool named = j->type == JSON_OBJECT;
-		if (k->type != JSON_STRING || (!named && !pair(k->str, &key, &file)) ||
-		    !set_ark(out, named ? k->key : key, named ? k->str : file))
-			return wrong(d, "ark");
-	}
-	j = json_get(top, "http_map");
+	j = member(top, "http_map");
 	if (!j)
-		j = json_get(top, "http_files");
+		j = member(top, "http_files");
+	if (j && j->type != JSON_OBJECT)
+		return wrong(d, "http_map");
 	for (const struct json *k = j ? j->kids : NULL; k; k = k->next)
 		if (k->type != JSON_STRING || !add_http(out, k->key, k->str))
 			return wrong(d, "http_map");
-	out->has_cose = json_get_u64(top, "cose_offset", &out->cose_offset) && json_get_u64(top, "cose_len", &out->cose_len);
-	out->runtime_events = json_get(top, "runtime_events");
-	out->event_log = json_get(top, "event_log");
+	j = member(top, "cose_offset");
+	out->has_cose = j != NULL;
+	if (j && !(json_u64(j, &out->cose_offset) && json_get_u64(top, "cose_len", &out->cose_len)))
+		return wrong(d, "cose_offset");
+	out->runtime_events = member(top, "runtime_events");
+	if (out->runtime_events && !list_or_file(out->runtime_events))
+		return wrong(d, "runtime_events");
+	out->event_log = member(top, "event_log");
+	if (out->event_log && !list_or_file(out->event_log))
+		return wrong(d, "event_log");
 	return 0;
 }

@@ -55,12 +55,8 @@ int tool_read_file(struct arena *a, struct span path, struct span *out, struct d
 	return e ? diag_fail(d, e, "cannot read %s", name) : 0;
 }
 
-int tool_read_der(struct arena *a, struct span path, struct span *out, struct diag *d)
+int tool_der(struct arena *a, struct span text, struct span *out, struct diag *d)
 {
-	struct span text;
-	int e = tool_read_file(a, path, &text, d);
-	if (e)
-		return e;
 	if (!span_starts(text, "-----")) {
 		*out = text;
 		return 0;
@@ -68,8 +64,17 @@ int tool_read_der(struct arena *a, struct span path, struct span *out, struct di
 	struct rd r = rd_from(text);
 	int found = pem_next(a, &r, "CERTIFICATE", out, d);
 	if (found == 0)
-		return diag_fail(d, ERR_INPUT, "%.*s has no certificate", SPAN_FMT(path));
+		return diag_fail(d, ERR_INPUT, "the PEM text has no certificate");
 	return found < 0 ? found : 0;
+}
+
+int tool_read_der(struct arena *a, struct span path, struct span *out, struct diag *d)
+{
+	struct span text;
+	int e = tool_read_file(a, path, &text, d);
+	if (!e && (e = tool_der(a, text, out, d)))
+		diag_wrap(d, e, "certificate of the request");
+	return e;
 }
 
 /* The fetcher of a request: files by address, everything else is not found. */
@@ -123,6 +128,7 @@ static int make_ctx(struct tool *t)
 	return e;
 }
 
+/* ERR_IO. Collateral that cannot be used refuses the quote that needs it, not the request. */
 static int open_collateral(struct tool *t)
 {
 	struct collateral_config c = {
@@ -134,7 +140,9 @@ static int open_collateral(struct tool *t)
 	if (t->req.collateral.n == 0)
 		return 0;
 	int e = tool_read_file(t->a, t->req.collateral, &c.bundle, &t->diag);
-	return e ? e : collateral_cache_open(&c, &t->ctx.collateral, &t->diag);
+	if (!e && collateral_cache_open(&c, &t->ctx.collateral, &t->collateral_fault))
+		t->ctx.collateral = NULL;
+	return e;
 }
 
 static int run(struct tool *t)
@@ -147,12 +155,11 @@ static int run(struct tool *t)
 	int e = make_ctx(t);
 	if (!e)
 		e = tool_read_file(t->a, t->req.file, &t->input, &t->diag);
+	bool own_collateral = kinds[k].run == kind_dcap;
+	if (!e && !own_collateral)
+		e = open_collateral(t);
 	if (e)
 		return tool_fail(t, "io", e);
-	bool own_collateral = kinds[k].run == kind_dcap;
-	e = own_collateral ? 0 : open_collateral(t);
-	if (e)
-		return tool_fail(t, "quote", e);
 	e = kinds[k].run(t);
 	collateral_cache_close(t->ctx.collateral);
 	t->ctx.collateral = NULL;
@@ -165,6 +172,7 @@ int tool_answer(struct tool *t)
 	if (t->req.id.n)
 		out_raw(&t->out, "id", t->req.id);
 	diag_clear(&t->diag);
+	diag_clear(&t->collateral_fault);
 	t->stage = NULL;
 	t->result = NULL;
 	int e = run(t);

@@ -34,9 +34,10 @@ struct tool {
 	struct attest_ctx ctx;
 	struct span input; /* contents of req.file */
 	struct diag diag;
-	bool batch;         /* differential tests: see show_image() */
-	const char *stage;  /* of what failed: decode, quote, report-data, app-info, os-image, io */
-	const char *result; /* set by a kind that knows better than accept, reject and parsed */
+	struct diag collateral_fault; /* why ctx.collateral could not be made; told when a quote asks for it */
+	bool batch;                   /* differential tests: see show_image() */
+	const char *stage;            /* of what failed: decode, quote, report-data, app-info, os-image, io */
+	const char *result;           /* set by a kind that knows better than accept, reject and parsed */
 };
 
 /* Reads a request from a JSON object. ERR_INPUT names the member. */
@@ -46,7 +47,9 @@ int request_set(struct request *r, struct arena *a, const char *name, struct spa
 
 /* A whole file of at most 64 MiB. ERR_IO. */
 int tool_read_file(struct arena *a, struct span path, struct span *out, struct diag *d);
-/* A certificate file, DER or PEM, as DER. */
+/* A certificate, DER or PEM, as DER. ERR_INPUT, ERR_LIMIT. */
+int tool_der(struct arena *a, struct span text, struct span *out, struct diag *d);
+/* The same of a file. */
 int tool_read_der(struct arena *a, struct span path, struct span *out, struct diag *d);
 
 /* Answers t->req: writes one JSON object to t->out and returns 0 (accepted or parsed) or a negative error (refused). */
