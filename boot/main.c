@@ -326,6 +326,11 @@ static void on_phase(void *ctx, enum service_phase phase)
 		     (long long)m.started_ms, (long long)uptime_ms(), resident_kb());
 }
 
+static void before_off(void)
+{
+	service_end(&m.service);
+}
+
 static int serve(struct diag *d)
 {
 	pthread_t thread;
@@ -342,6 +347,7 @@ static int serve(struct diag *d)
 	if (pthread_create(&thread, NULL, keep_time, NULL) != 0)
 		return diag_fail(d, ERR_LIMIT, "no thread for the clock");
 	pthread_detach(thread);
+	power_before_off(before_off);
 	return service_run(&m.service, d);
 }
 

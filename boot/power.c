@@ -15,6 +15,8 @@
 
 enum { BUTTONS_MAX = 8, INPUTS_MAX = 16, REMIND_S = 30 };
 
+static _Atomic(void (*)(void)) last_thing;
+
 static struct {
 	struct pollfd fd[BUTTONS_MAX];
 	nfds_t count;
@@ -63,6 +65,19 @@ static int open_button(unsigned number)
 	return -1;
 }
 
+void power_before_off(void (*last)(void))
+{
+	last_thing = last;
+}
+
+static void button_pressed(void)
+{
+	void (*last)(void) = last_thing;
+	if (last)
+		last();
+	power_off("power button");
+}
+
 static void *watch(void *unused)
 {
 	(void)unused;
@@ -75,7 +90,7 @@ static void *watch(void *unused)
 				continue;
 			if (read(buttons.fd[i].fd, &event, sizeof event) == sizeof event && event.type == EV_KEY &&
 			    event.code == KEY_POWER && event.value == 1)
-				power_off("power button");
+				button_pressed();
 		}
 	}
 }

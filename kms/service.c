@@ -1,6 +1,7 @@
 #include "kms/service.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -108,6 +109,28 @@ static void *refresh(void *arg)
 		sleep(wait > 0 ? (unsigned)wait : 60);
 	}
 	return NULL;
+}
+
+/* What the log has come to is kept every minute, so that no release waits for a disk. */
+static void *keep_audit(void *arg)
+{
+	struct running *r = arg;
+	for (;;) {
+		sleep(AUDIT_KEEP_SECONDS);
+		audit_keep_save(&r->kms.audit_keep);
+	}
+	return NULL;
+}
+
+static int start_threads(struct running *r, struct diag *d)
+{
+	void *(*const main[])(void *) = {refresh, keep_audit};
+	for (size_t i = 0; i < sizeof main / sizeof main[0]; i++) {
+		pthread_t t;
+		if (pthread_create(&t, NULL, main[i], r) || pthread_detach(t))
+			return diag_fail(d, ERR_LIMIT, "cannot start a thread");
+	}
+	return 0;
 }
 
 /* --- phases ----------------------------------------------------------------------------------------------------------------------- */
@@ -262,7 +285,6 @@ static int run(struct running *r, struct diag *d)
 {
 	struct service *s = r->s;
 	struct key_files files;
-	pthread_t refresher;
 	int listener = -1, e;
 	if ((e = config_check(s->config, d)) || (e = open_roots(r, d)) || (e = open_attest(r, d)))
 		return e;
@@ -271,12 +293,13 @@ static int run(struct running *r, struct diag *d)
 		log_warn("service", "attest_rpc_cert is false: clients cannot verify this KMS");
 	if (s->config->auth_type == CONFIG_AUTH_DEV)
 		log_warn("service", "auth_api.type is dev: every app and every KMS is allowed");
-	if (pthread_create(&refresher, NULL, refresh, r) || pthread_detach(refresher))
-		return diag_fail(d, ERR_LIMIT, "cannot start a thread");
+	if ((e = audit_keep_begin(&r->kms.audit_keep, &r->kms.audit, s->storage, time(NULL), d)) || (e = start_threads(r, d)))
+		return e;
 	e = onboard(r, &files, &listener, d);
 	own_evidence_forget(&r->kms.own);
 	if (e || (e = renew(r, &files, d)))
 		goto done;
+	audit_keep_save(&r->kms.audit_keep);
 	if (s->on_keys && (e = s->on_keys(s->hook_ctx, SPAN_ARR(r->kms.id.root_spki), d)))
 		goto done;
 	e = serve(r, listener, d);
@@ -301,8 +324,17 @@ int service_run(struct service *s, struct diag *d)
 	pthread_mutex_init(&r->kms.self.lock, NULL);
 	pthread_mutex_init(&r->kms.setup, NULL);
 	series_start();
+	atomic_store(&s->running, r);
 	int e = run(r, d);
+	service_end(s);
 	wipe(&r->kms.id.keys, sizeof r->kms.id.keys);
 	arena_reset(&r->arena);
 	return e;
+}
+
+void service_end(struct service *s)
+{
+	struct running *r = atomic_load(&s->running);
+	if (r)
+		audit_keep_end(&r->kms.audit_keep);
 }

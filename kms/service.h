@@ -15,6 +15,8 @@ enum service_phase {
 	SERVICE_READY       /* HTTPS is being served */
 };
 
+struct running;
+
 struct service {
 	/* Filled by the caller; everything outlives service_run(). */
 	const struct config *config;
@@ -28,9 +30,15 @@ struct service {
 	 * root_spki: DER SubjectPublicKeyInfo of the root CA. An error ends the service. May be NULL. */
 	int (*on_keys)(void *ctx, struct span root_spki, struct diag *d);
 	void *hook_ctx;
+	/* Of service_run(); NULL before. */
+	_Atomic(struct running *) running;
 };
 
 /* Returns only on a fatal error (a negative enum err, d says why). */
 int service_run(struct service *s, struct diag *d);
+
+/* For whoever ends the process or the machine, from any ordinary thread: keeps what the next start must know. Nothing is released
+ * afterwards. Does nothing before service_run() has begun and when it was called before. */
+void service_end(struct service *s);
 
 #endif

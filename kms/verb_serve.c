@@ -1,5 +1,6 @@
 /* ukms serve: the KMS as an ordinary process. Files in cert_dir, evidence from a guest agent, configuration from upstream's places. */
 #include <getopt.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +78,35 @@ static int read_anchors(struct arena *a, const struct config *c, struct anchors 
 	return read_anchor(a, c->root_snp_turin, "sev_snp_turin", &out->amd_ark_turin, d);
 }
 
+/* The first SIGTERM or SIGINT: what the next start must know is kept, then the signal does what it does. */
+static void *end_at_signal(void *arg)
+{
+	sigset_t set;
+	int which;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	if (sigwait(&set, &which) == 0) {
+		service_end(arg);
+		pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+		raise(which);
+	}
+	return NULL;
+}
+
+static int watch_signals(struct service *s, struct diag *d)
+{
+	sigset_t set;
+	pthread_t thread;
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	if (pthread_sigmask(SIG_BLOCK, &set, NULL) || pthread_create(&thread, NULL, end_at_signal, s) || pthread_detach(thread))
+		return diag_fail(d, ERR_LIMIT, "cannot start a thread");
+	return 0;
+}
+
 static int serve(const char *file, struct diag *d)
 {
 	static struct arena a;
@@ -85,7 +115,8 @@ static int serve(const char *file, struct diag *d)
 	static struct attester_agent agent;
 	static struct key_storage storage;
 	static struct attester attester;
-	struct service s = {.config = &c, .attester = &attester, .storage = &storage};
+	static struct service s;
+	s = (struct service){.config = &c, .attester = &attester, .storage = &storage};
 	const char *log = getenv("RUST_LOG");
 	int e;
 	if (arena_open(&a, CONFIG_ARENA))
@@ -100,7 +131,8 @@ static int serve(const char *file, struct diag *d)
 		return e;
 	storage = cert_dir_storage(&dir);
 	attester = attester_agent_attester(&agent);
-	signal(SIGPIPE, SIG_IGN);
+	if ((e = watch_signals(&s, d)))
+		return e;
 	return service_run(&s, d);
 }
 

@@ -182,11 +182,13 @@ int cert_dir_init(struct cert_dir *c, const char *path, struct diag *d)
 	size_t n = strlen(path);
 	if (n == 0 || n + 64 > sizeof c->path)
 		return diag_fail(d, ERR_CONFIG, "core.cert_dir: expected a path of 1 to %zu bytes", sizeof c->path - 64);
+	*c = (struct cert_dir){0};
 	memcpy(c->path, path, n + 1);
 	return 0;
 }
 
 struct key_storage cert_dir_storage(struct cert_dir *c)
 {
-	return (struct key_storage){load, store, c};
+	return (struct key_storage){
+		.load = load, .store = store, .load_head = cert_dir_load_head, .save_head = cert_dir_save_head, .self = c};
 }

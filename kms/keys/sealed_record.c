@@ -69,15 +69,13 @@ enum slot_state sealed_record_check(struct span slot, struct sealed_meta *meta)
 	return span_eq(of_record, SPAN_ARR(digest)) ? SLOT_VALID : SLOT_TORN;
 }
 
-/* A key for this record alone. */
-static void record_key(const uint8_t data_key[SEALED_KEY_LEN], const uint8_t salt[SALT_LEN], uint8_t out[32])
+void sealed_derive(const uint8_t data_key[SEALED_KEY_LEN], const char *label, const uint8_t salt[32], uint8_t out[32])
 {
-	static const char label[] = "ukms sealed store 1";
 	br_hmac_key_context k;
 	br_hmac_context h;
 	br_hmac_key_init(&k, &br_sha256_vtable, data_key, SEALED_KEY_LEN);
 	br_hmac_init(&h, &k, 0);
-	br_hmac_update(&h, label, sizeof label - 1);
+	br_hmac_update(&h, label, strlen(label));
 	br_hmac_update(&h, salt, SALT_LEN);
 	br_hmac_out(&h, out);
 	wipe(&k, sizeof k);
@@ -90,7 +88,7 @@ static void crypt(uint8_t *record, size_t body_len, const uint8_t data_key[SEALE
 	/* BearSSL reads these as words. */
 	_Alignas(16) static const uint8_t nonce[12];
 	_Alignas(16) uint8_t key[32];
-	record_key(data_key, record + SALT_AT, key);
+	sealed_derive(data_key, "ukms sealed store 1", record + SALT_AT, key);
 	br_poly1305_ctmul_run(key, nonce, record + BODY_AT, body_len, record, BODY_AT, tag, br_chacha20_ct_run, encrypt);
 	wipe(key, sizeof key);
 }

@@ -41,6 +41,9 @@ enum slot_state {
 	SLOT_VALID    /* complete; who wrote it shows only by opening it */
 };
 
+/* A key for one purpose and one salt: HMAC-SHA256(data key, label || salt). */
+void sealed_derive(const uint8_t data_key[SEALED_KEY_LEN], const char *label, const uint8_t salt[32], uint8_t out[32]);
+
 /* What slot (SEALED_SLOT bytes) holds. */
 enum slot_state sealed_record_check(struct span slot, struct sealed_meta *meta);
 

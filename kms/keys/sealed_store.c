@@ -6,6 +6,7 @@
 
 #include "base/wipe.h"
 #include "crypto/random.h"
+#include "kms/keys/sealed_head.h"
 
 static int read_slot(int fd, unsigned slot, uint8_t out[SEALED_SLOT], struct diag *d)
 {
@@ -253,7 +254,7 @@ static int store(void *self, const struct key_files *in, struct diag *d)
 
 struct key_storage sealed_store_storage(struct sealed_store *s)
 {
-	return (struct key_storage){.load = load, .store = store, .self = s};
+	return (struct key_storage){.load = load, .store = store, .load_head = sealed_head_load, .save_head = sealed_head_save, .self = s};
 }
 
 int64_t sealed_store_time_floor(struct sealed_store *s)

@@ -31,6 +31,10 @@ struct sealed_store {
 	uint8_t data_key[SEALED_KEY_LEN];
 	uint8_t sealed_key[TPM_SEALED_MAX];
 	size_t sealed_key_len;
+	/* sealed_head.c */
+	uint64_t head_generation;
+	bool head_kept; /* head is what the newest sector holds */
+	uint8_t head[AUDIT_HEAD_LEN + 16];
 	struct arena scratch; /* holds the next two */
 	uint8_t *record;      /* SEALED_SLOT bytes: the record being read or written */
 	uint8_t *other;       /* SEALED_SLOT bytes */

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "kms/keys/audit_head.h"
 
 /* In upstream's order of writing (protocol section 9.1). */
 enum key_file {
@@ -32,6 +33,10 @@ struct key_storage {
 	int (*load)(void *self, struct arena *a, struct key_files *out, struct diag *d);
 	/* Replaces the whole set. A crash at any instant leaves the old set or the new one. */
 	int (*store)(void *self, const struct key_files *in, struct diag *d);
+	/* Where the audit log stood. load_head: ERR_MISSING if nothing is known of it; another error: what is there cannot be trusted.
+	 * save_head: one write at most, none if nothing changed; ERR_MISSING while nothing was stored yet. */
+	int (*load_head)(void *self, struct audit_head *out, struct diag *d);
+	int (*save_head)(void *self, const struct audit_head *h, struct diag *d);
 	void *self;
 };
 

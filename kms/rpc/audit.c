@@ -37,6 +37,16 @@ static void member(struct wr *w, const char *name, struct span hex)
 	wr_u8(w, '"');
 }
 
+static void reason_member(struct wr *w, const char *reason)
+{
+	struct span s = SPAN_STR(reason);
+	size_t len = s.n < REASON_MAX ? s.n : REASON_MAX;
+	while (len < s.n && len > 0 && (s.p[len] & 0xc0) == 0x80)
+		len--;
+	wr_str(w, ",\"reason\":");
+	json_out_string(w, SPAN(s.p, len));
+}
+
 static void record(struct wr *w, uint64_t n, int64_t now, const char *method, const struct boot_info *who, struct span peer,
 		   const char *reason)
 {
@@ -52,30 +62,77 @@ static void record(struct wr *w, uint64_t n, int64_t now, const char *method, co
 		member(w, "os_image_hash", who->os_image_hash);
 		member(w, "mr_aggregated", SPAN_ARR(who->mr_aggregated));
 	}
-	if (reason) {
-		struct span s = SPAN_STR(reason);
-		size_t len = s.n < REASON_MAX ? s.n : REASON_MAX;
-		while (len < s.n && len > 0 && (s.p[len] & 0xc0) == 0x80)
-			len--;
-		wr_str(w, ",\"reason\":");
-		json_out_string(w, SPAN(s.p, len));
-	}
+	if (reason)
+		reason_member(w, reason);
 	wr_u8(w, '}');
+}
+
+/* Under the lock: the record with number n, whose text is in w. */
+static void append(struct audit *l, struct audit_record *r, const struct wr *w)
+{
+	r->len = (uint16_t)w->len;
+	sha256_2(SPAN_ARR(l->head), wr_span(w), r->hash);
+	memcpy(l->head, r->hash, sizeof l->head);
+	l->count++;
+}
+
+/* The place of the next record; the one that leaves it is remembered by its hash. */
+static struct audit_record *next(struct audit *l)
+{
+	struct audit_record *r = &l->ring[(l->count + 1) % AUDIT_RECORDS];
+	if (l->count - l->base >= AUDIT_RECORDS)
+		memcpy(l->before, r->hash, sizeof l->before);
+	return r;
+}
+
+void audit_begin(struct audit *l, int64_t now, const struct audit_head *previous, const char *why)
+{
+	pthread_mutex_lock(&l->lock);
+	if (previous) {
+		l->base = l->count = previous->n;
+		memcpy(l->head, previous->hash, sizeof l->head);
+		memcpy(l->before, previous->hash, sizeof l->before);
+	}
+	struct audit_record *r = next(l);
+	struct wr w = wr_to(r->text, sizeof r->text);
+	wr_fmt(&w, "{\"n\":%llu,\"time\":%lld,\"method\":\"start\",\"version\":\"%s\",\"previous\":", (unsigned long long)l->count + 1,
+	       (long long)now, UKMS_VERSION);
+	if (previous) {
+		wr_fmt(&w, "{\"n\":%llu", (unsigned long long)previous->n);
+		member(&w, "hash", SPAN_ARR(previous->hash));
+		wr_fmt(&w, ",\"end\":\"%s\",\"rollback\":\"%s\"}}", previous->clean ? "clean" : "unknown",
+		       previous->bounded ? "bounded" : "possible");
+	} else {
+		wr_str(&w, "null");
+		reason_member(&w, why);
+		wr_u8(&w, '}');
+	}
+	append(l, r, &w);
+	pthread_mutex_unlock(&l->lock);
+}
+
+void audit_head_now(struct audit *l, struct audit_head *out)
+{
+	pthread_mutex_lock(&l->lock);
+	*out = (struct audit_head){.n = l->count};
+	memcpy(out->hash, l->head, sizeof out->hash);
+	pthread_mutex_unlock(&l->lock);
+}
+
+void audit_stop(struct audit *l, struct audit_head *out)
+{
+	pthread_mutex_lock(&l->lock); /* for good */
+	*out = (struct audit_head){.n = l->count, .clean = true};
+	memcpy(out->hash, l->head, sizeof out->hash);
 }
 
 void audit_add(struct audit *l, int64_t now, const char *method, const struct boot_info *who, struct span peer, const char *reason)
 {
 	pthread_mutex_lock(&l->lock);
-	uint64_t n = l->count + 1;
-	struct audit_record *r = &l->ring[n % AUDIT_RECORDS];
-	if (n > AUDIT_RECORDS)
-		memcpy(l->before, r->hash, sizeof l->before);
+	struct audit_record *r = next(l);
 	struct wr w = wr_to(r->text, sizeof r->text);
-	record(&w, n, now, method, who, peer, reason);
-	r->len = (uint16_t)w.len;
-	sha256_2(SPAN_ARR(l->head), wr_span(&w), r->hash);
-	memcpy(l->head, r->hash, sizeof l->head);
-	l->count = n;
+	record(&w, l->count + 1, now, method, who, peer, reason);
+	append(l, r, &w);
 	pthread_mutex_unlock(&l->lock);
 }
 
@@ -84,7 +141,7 @@ struct span audit_export(struct audit *l, struct arena *a, const uint8_t k256_ro
 	uint8_t message[64], sig[SECP_SIG_LEN], pub[SECP_PUB_LEN];
 	struct span out = {NULL, 0};
 	pthread_mutex_lock(&l->lock);
-	uint64_t first = l->count >= AUDIT_RECORDS ? l->count - AUDIT_RECORDS + 1 : 1;
+	uint64_t first = l->count - l->base > AUDIT_RECORDS ? l->count - AUDIT_RECORDS + 1 : l->base + 1;
 	size_t cap = 1024;
 	for (uint64_t n = first; n <= l->count; n++)
 		cap += l->ring[n % AUDIT_RECORDS].len + 1u;

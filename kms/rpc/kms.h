@@ -10,6 +10,7 @@
 #include "kms/config/config.h"
 #include "kms/keys/identity.h"
 #include "kms/rpc/audit.h"
+#include "kms/rpc/audit_keep.h"
 #include "kms/rpc/own_evidence.h"
 
 /* The identity of this KMS itself, derived once from its own evidence. */
@@ -30,6 +31,7 @@ struct kms {
 	struct own_evidence own;
 	struct self_boot self;
 	struct audit audit;
+	struct audit_keep audit_keep;
 	pthread_mutex_t setup; /* Bootstrap and Onboard, one at a time */
 	bool set_up;           /* an identity was stored in this phase; under setup */
 };

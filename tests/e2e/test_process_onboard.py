@@ -211,7 +211,8 @@ def test_files_have_upstreams_layout_and_private_modes(start):
     process.bootstrap()
     certs = process.state / "certs"
     names = {p.name for p in certs.iterdir()}
-    assert names == {"tmp-ca.key", "root-ca.key", "rpc.key", "root-k256.key", "tmp-ca.crt", "root-ca.crt", "rpc.crt", "rpc-domain", "bootstrap-info.json"}
+    assert names == {"tmp-ca.key", "root-ca.key", "rpc.key", "root-k256.key", "tmp-ca.crt", "root-ca.crt", "rpc.crt", "rpc-domain", "bootstrap-info.json",
+                     "audit-head"}
     assert (certs / "root-k256.key").stat().st_size == 32 and certs.stat().st_mode & 0o777 == 0o700
     for name in names:
         assert (certs / name).stat().st_mode & 0o777 == (0o600 if name.endswith(".key") else 0o644), name

@@ -212,10 +212,10 @@ def test_admin_listener(start, platform):
     for line in records:
         chain = hashlib.sha256(chain + line.encode()).digest()
     assert chain.hex() == head["hash"] and head["sequence"] == len(records)
-    decisions = [(r["method"], r["decision"]) for r in map(json.loads, records)]
-    assert decisions == [("Bootstrap", "released"), ("GetAppKey", "released"), ("GetAppKey", "denied")]
-    assert json.loads(records[1])["app_id"] == hashlib.sha256(b'{"manifest_version":2,"name":"app"}').hexdigest()[:40]
-    assert json.loads(records[2])["reason"] == "App not allowed: No attestation provided"
+    decisions = [(r["method"], r.get("decision")) for r in map(json.loads, records)]
+    assert decisions == [("start", None), ("Bootstrap", "released"), ("GetAppKey", "released"), ("GetAppKey", "denied")]
+    assert json.loads(records[2])["app_id"] == hashlib.sha256(b'{"manifest_version":2,"name":"app"}').hexdigest()[:40]
+    assert json.loads(records[3])["reason"] == "App not allowed: No attestation provided"
 
 
 def test_old_and_new_clients_get_certificates_from_one_server(start, platform):

@@ -141,6 +141,100 @@ static void unreadable_files_are_an_error(void **state)
 	assert_non_null(strstr(d.text, "root-ca.key"));
 }
 
+/* --- the head of the audit log ------------------------------------------------------------------------------------------------------- */
+
+static char *beside(const char *name)
+{
+	static char path[1400];
+	snprintf(path, sizeof path, "%s/%s", dir.path, name);
+	return path;
+}
+
+static struct audit_head head_of(uint64_t n)
+{
+	struct audit_head h = {.n = n};
+	memset(h.hash, (int)n, sizeof h.hash);
+	return h;
+}
+
+static void expect_head(uint64_t n)
+{
+	struct audit_head got, want = head_of(n);
+	if (storage.load_head(storage.self, &got, &d))
+		fail_msg("%s", d.text);
+	assert_int_equal(got.n, n);
+	assert_memory_equal(got.hash, want.hash, sizeof want.hash);
+	assert_false(got.clean || got.bounded);
+}
+
+static void a_head_is_kept_beside_the_keys_once_there_are_some(void **state)
+{
+	(void)state;
+	struct key_files old = set_of('o', true), new = set_of('n', false);
+	struct audit_head h = head_of(1), got;
+	struct stat st;
+	assert_int_equal(storage.load_head(storage.self, &got, &d), ERR_MISSING);
+	assert_int_equal(storage.save_head(storage.self, &h, &d), ERR_MISSING);
+	assert_int_equal(access(dir.path, F_OK), -1);
+	assert_int_equal(storage.store(storage.self, &old, &d), 0);
+	assert_int_equal(storage.load_head(storage.self, &got, &d), ERR_MISSING);
+	for (uint64_t n = 1; n < 4; n++) {
+		h = head_of(n);
+		assert_int_equal(storage.save_head(storage.self, &h, &d), 0);
+		expect_head(n);
+	}
+	assert_int_equal(storage.store(storage.self, &new, &d), 0);
+	expect_head(3);
+	struct key_files files = loaded();
+	assert_true(same(&files, &new));
+	/* The same head again is no write. */
+	unlink(beside("audit-head"));
+	assert_int_equal(storage.save_head(storage.self, &h, &d), 0);
+	assert_int_equal(stat(beside("audit-head"), &st), -1);
+}
+
+static void a_crash_leaves_the_old_head_or_the_new(void **state)
+{
+	(void)state;
+	struct key_files old = set_of('o', true);
+	struct audit_head h = head_of(1);
+	assert_int_equal(storage.store(storage.self, &old, &d), 0);
+	assert_int_equal(storage.save_head(storage.self, &h, &d), 0);
+	for (int n = 0; n <= AUDIT_HEAD_LEN; n += 32) {
+		FILE *f = fopen(beside(".audit-head.new"), "w");
+		assert_non_null(f);
+		for (int i = 0; i < n; i++)
+			fputc('x', f);
+		fclose(f);
+		expect_head((uint64_t)n / 32 + 1);
+		h = head_of((uint64_t)n / 32 + 2);
+		assert_int_equal(storage.save_head(storage.self, &h, &d), 0);
+		expect_head((uint64_t)n / 32 + 2);
+		assert_int_equal(access(beside(".audit-head.new"), F_OK), -1);
+	}
+}
+
+static void what_is_no_head_is_an_error(void **state)
+{
+	(void)state;
+	struct key_files old = set_of('o', true);
+	struct audit_head h = head_of(1), got;
+	assert_int_equal(storage.store(storage.self, &old, &d), 0);
+	assert_int_equal(symlink("root-ca.crt", beside("audit-head")), 0);
+	assert_int_equal(storage.load_head(storage.self, &got, &d), ERR_IO);
+	unlink(beside("audit-head"));
+	assert_int_equal(mkfifo(beside("audit-head"), 0600), 0);
+	assert_int_equal(storage.load_head(storage.self, &got, &d), ERR_INPUT);
+	unlink(beside("audit-head"));
+	assert_int_equal(storage.save_head(storage.self, &h, &d), 0);
+	FILE *f = fopen(beside("audit-head"), "a");
+	assert_non_null(f);
+	fputc(0, f);
+	fclose(f);
+	assert_int_equal(storage.load_head(storage.self, &got, &d), ERR_INPUT);
+	assert_non_null(strstr(d.text, "audit-head: not the head of an audit log"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +242,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(stores_and_replaces, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_crash_leaves_the_old_set_or_the_new, setup, teardown),
 		cmocka_unit_test_setup_teardown(unreadable_files_are_an_error, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_head_is_kept_beside_the_keys_once_there_are_some, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_crash_leaves_the_old_head_or_the_new, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_no_head_is_an_error, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
