@@ -41,7 +41,7 @@ void answer_build(struct conn *c, const struct http_response *r)
 	uint8_t *at = s->store;
 	if (total > sizeof s->store) {
 		at = NULL;
-		if (budget_take(&srv->budget, total)) {
+		if (budget_take(&srv->bodies, total)) {
 			c->big_charged = total;
 			if (arena_open(&c->big_out, total) == 0)
 				at = arena_alloc(&c->big_out, total);
@@ -61,6 +61,7 @@ void answer_build(struct conn *c, const struct http_response *r)
 		memmove(at + head.len, r->body.p, body);
 	memcpy(at, head.p, head.len);
 	c->out = SPAN(at, total);
+	c->out_mark = total;
 
 	request_end(c);
 	if (at == s->store && total > s->store_high)
@@ -84,7 +85,7 @@ void answer_plain(struct conn *c, int status, bool close)
 void answer_free(struct conn *c)
 {
 	arena_close(&c->big_out);
-	budget_give(&c->loop->server->budget, c->big_charged);
+	budget_give(&c->loop->server->bodies, c->big_charged);
 	c->big_charged = 0;
 	c->out = SPAN(NULL, 0);
 }

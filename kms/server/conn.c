@@ -10,6 +10,7 @@
 #include "base/wipe.h"
 #include "kms/server/conn.h"
 
+enum { TURN_RECEIVES = 64, WRITE_PROGRESS = 8192 };
 enum step { STEP_AGAIN, STEP_WAIT, STEP_GONE };
 
 void conn_enter(struct conn *c, enum phase p)
@@ -38,6 +39,7 @@ struct conn *conn_open(struct loop *l, int fd, const struct sockaddr_storage *fr
 	c->accepted = l->now;
 	link_init(&c->by_phase);
 	link_init(&c->starved);
+	link_init(&c->again);
 	l->open++;
 	metric_add(&server_series.open, 1);
 	metric_add(&server_series.accepted, 1);
@@ -60,11 +62,12 @@ void conn_close(struct conn *c)
 		wipe(&c->tls, sizeof c->tls);
 	if (c->cert) {
 		free(c->cert);
-		budget_give(&l->server->budget, c->cert_len);
+		budget_give(&l->server->certs, c->cert_len);
 	}
 	close(c->fd);
 	link_out(&c->by_phase);
 	link_out(&c->starved);
+	link_out(&c->again);
 	c->generation++;
 	c->next = l->free_conns;
 	l->free_conns = c;
@@ -101,7 +104,7 @@ static enum step end(struct conn *c)
 
 static enum step step_drain(struct conn *c)
 {
-	for (int i = 0; i < 64; i++) {
+	for (; c->receives > 0; c->receives--) {
 		ssize_t n = recv(c->fd, c->loop->scratch, sizeof c->loop->scratch, 0);
 		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 			return gone(c);
@@ -110,6 +113,7 @@ static enum step step_drain(struct conn *c)
 			return STEP_WAIT;
 		}
 	}
+	loop_again(c);
 	return STEP_WAIT;
 }
 
@@ -144,7 +148,7 @@ static enum step step_idle(struct conn *c)
 		return STEP_WAIT;
 	struct slot *s = c->slot;
 	struct server *srv = c->loop->server;
-	http_parser_start(&s->parser, &s->req, s->store, sizeof s->store, &srv->bounds, &srv->budget);
+	http_parser_start(&s->parser, &s->req, s->store, sizeof s->store, &srv->bounds, &srv->bodies);
 	conn_enter(c, PHASE_HEAD);
 	return STEP_AGAIN;
 }
@@ -236,13 +240,14 @@ static enum step step_work(struct conn *c)
 
 static enum step step_write(struct conn *c)
 {
-	size_t before = c->out.n;
 	enum wire w = wire_write(c, &c->out);
 	if (w == WIRE_GONE)
 		return gone(c);
 	if (w == WIRE_WAIT) {
-		if (c->out.n < before)
+		if (c->out_mark - c->out.n >= WRITE_PROGRESS) {
+			c->out_mark = c->out.n;
 			conn_enter(c, PHASE_WRITE);
+		}
 		return STEP_WAIT;
 	}
 	if (c->asked)
@@ -263,6 +268,7 @@ void conn_run(struct conn *c)
 		[PHASE_HANDSHAKE] = step_handshake, [PHASE_IDLE] = step_idle,   [PHASE_HEAD] = step_request, [PHASE_BODY] = step_request,
 		[PHASE_WORK] = step_work,           [PHASE_WRITE] = step_write, [PHASE_DRAIN] = step_drain,
 	};
+	c->receives = TURN_RECEIVES;
 	while (steps[c->phase](c) == STEP_AGAIN)
 		;
 }

@@ -57,11 +57,13 @@ struct conn {
 	uint32_t generation; /* tells events of an earlier connection in this place */
 	enum phase phase;
 	uint64_t since, accepted; /* microseconds */
-	struct link by_phase, starved;
+	struct link by_phase, starved, again;
+	unsigned receives; /* left of this turn */
 	bool can_read, can_write, handshaken, shutdown, close_after;
 	struct slot *slot;
 	size_t in_at, in_len; /* plain HTTP: unread bytes of slot->in */
 	struct span out;      /* what is left of the answer */
+	size_t out_mark;      /* out.n when the peer was last seen to take a good piece */
 	struct arena big_out; /* holds the answer if the slot's store is too small */
 	size_t big_charged;
 	uint8_t *cert; /* DER of the client certificate, or NULL */
@@ -82,10 +84,10 @@ struct loop {
 	uint32_t *free_slots; /* a stack of indices; those below clean_slots have no pages */
 	unsigned slots_max, free_count, clean_slots;
 	uint64_t last_trim;
-	struct link phases[PHASES], starved;
+	struct link phases[PHASES], starved, again;
 	pthread_mutex_t lock; /* over answered */
 	struct conn *answered;
-	bool accepting, ending;
+	bool accepting, ending, short_of_memory;
 	uint64_t retry_accept, end_at;
 	uint8_t scratch[16384];
 };
@@ -106,7 +108,7 @@ struct server {
 	bool tls;
 	struct server_limits limits;
 	struct http_bounds bounds;
-	uint64_t phase_us[PHASES];
+	uint64_t phase_us[PHASES], queue_us;
 	int listen_fd;
 	bool own_listen;
 
@@ -118,7 +120,8 @@ struct server {
 	struct x509 ca;
 	br_x500_name ca_name;
 
-	struct budget budget;
+	struct budget bodies; /* and answers */
+	struct budget certs;
 	struct loop *loops;
 	unsigned loop_count, loops_started;
 
@@ -173,9 +176,17 @@ int loop_open(struct loop *l, struct server *s, unsigned conns, unsigned slots, 
 void loop_close(struct loop *l);
 void *loop_main(void *loop);
 void loop_wake(struct loop *l);
-/* Lets somebody go so that somebody can come: the connection that is idle longest. false: nobody is idle. */
-bool loop_make_room(struct loop *l);
 void loop_answered(struct loop *l, struct conn *c);
+/* Its turn is over and there is more: c is run again after the others. */
+void loop_again(struct conn *c);
+
+/* room.c: who goes so that somebody can come: NULL if everybody has a right to stay. A silent handshake goes before an idle connection. */
+struct conn *room_for_connection(struct loop *l);
+struct conn *room_for_slot(struct loop *l);
+struct conn *room_for_cert(struct loop *l, const struct conn *keep);
+void room_evict(struct conn *c, atomic_long *counter);
+/* When memory is nearly used up: closes those of this loop who hold some of it for long. true if it is still short. */
+bool room_relieve(struct loop *l);
 
 /* worker.c */
 void *worker_main(void *worker);

@@ -5,8 +5,9 @@
 #include "base/rd.h"
 #include "base/wipe.h"
 
-/* The body's memory is charged in steps, since its length need not be known ahead. */
-enum { CHARGE_STEP = 64 * 1024 };
+/* The body's memory is charged in steps, since its length need not be known ahead. Chunks of one byte take 6 bytes on the wire; extensions
+ * and trailers have no bound of their own. */
+enum { CHARGE_STEP = 64 * 1024, FRAMING = 8 };
 
 static struct http_parser *self(llhttp_t *ll)
 {
@@ -222,8 +223,12 @@ static const llhttp_settings_t settings = {
 void http_parser_start(struct http_parser *p, struct http_request *req, void *store, size_t cap, const struct http_bounds *bounds,
 		       struct budget *budget)
 {
-	*p = (struct http_parser){
-		.req = req, .store = wr_to(store, cap), .head_max = bounds->head, .body_max = bounds->body, .budget = budget};
+	*p = (struct http_parser){.req = req,
+				  .store = wr_to(store, cap),
+				  .head_max = bounds->head,
+				  .body_max = bounds->body,
+				  .wire_left = bounds->head + FRAMING * bounds->body,
+				  .budget = budget};
 	*req = (struct http_request){0};
 	llhttp_init(&p->ll, HTTP_REQUEST, &settings);
 	p->ll.data = p;
@@ -241,6 +246,8 @@ enum http_step http_parser_feed(struct http_parser *p, struct span in, size_t *t
 		size_t n = in.n - *taken;
 		if (!p->head_done && n > p->head_max - p->head_used)
 			n = p->head_max - p->head_used;
+		if (n > p->wire_left)
+			n = p->wire_left;
 		const char *at = (const char *)in.p + *taken;
 		bool in_head = !p->head_done;
 		llhttp_errno_t e = llhttp_execute(&p->ll, at, n);
@@ -248,6 +255,7 @@ enum http_step http_parser_feed(struct http_parser *p, struct span in, size_t *t
 		*taken += used;
 		if (in_head)
 			p->head_used += used;
+		p->wire_left -= used;
 
 		if (p->bad_status)
 			return HTTP_BAD;
@@ -269,7 +277,7 @@ enum http_step http_parser_feed(struct http_parser *p, struct span in, size_t *t
 			p->bad_status = 400;
 			return HTTP_BAD;
 		}
-		if (!p->head_done && p->head_used == p->head_max) {
+		if (p->wire_left == 0 || (!p->head_done && p->head_used == p->head_max)) {
 			p->bad_status = 431;
 			return HTTP_BAD;
 		}

@@ -2,7 +2,9 @@
  *
  * Refused with 400: what llhttp refuses (among it: Content-Length together with Transfer-Encoding, a second Content-Length, bare line
  * feeds, obsolete folding), a version other than 1.0 and 1.1, CONNECT and upgrades, a target that is neither an absolute path nor an
- * http(s) URL. 431: a head beyond the bound. 417: an Expect that is not 100-continue. 503: no memory for the body. */
+ * http(s) URL. 431: a head beyond the bound, or a
+ * chunked body whose framing, extensions and trailers are out of all proportion. 417: an Expect that is not 100-continue. 503: no memory
+ * for the body. */
 #ifndef UKMS_KMS_SERVER_HTTP_PARSER_H
 #define UKMS_KMS_SERVER_HTTP_PARSER_H
 
@@ -28,7 +30,7 @@ struct http_parser {
 	struct span *value;
 	char name[32]; /* of the header under way, lower case */
 	size_t name_len;
-	size_t head_used, head_max, body_max;
+	size_t head_used, head_max, body_max, wire_left;
 	bool head_done, too_large, expect, waiting;
 	bool keep_alive; /* valid when complete */
 	int bad_status;

@@ -30,6 +30,7 @@ int loop_open(struct loop *l, struct server *s, unsigned conns, unsigned slots, 
 	for (int i = 0; i < PHASES; i++)
 		link_init(&l->phases[i]);
 	link_init(&l->starved);
+	link_init(&l->again);
 	pthread_mutex_init(&l->lock, NULL);
 	l->conns = reserve(conns, sizeof *l->conns);
 	l->slots = reserve(slots, sizeof *l->slots);
@@ -84,34 +85,29 @@ static struct conn *of_phase(struct link *at)
 	return (struct conn *)((uint8_t *)at - offsetof(struct conn, by_phase));
 }
 
-bool loop_make_room(struct loop *l)
-{
-	if (link_alone(&l->phases[PHASE_IDLE]))
-		return false;
-	metric_add(&server_series.evicted_idle, 1);
-	conn_close(of_phase(l->phases[PHASE_IDLE].next));
-	return true;
-}
-
 static void accept_some(struct loop *l)
 {
 	for (int i = 0; i < ACCEPTS && l->accepting; i++) {
 		struct sockaddr_storage from = {0};
 		socklen_t len = sizeof from;
-		bool full = l->open == l->conns_max, room = !full || !link_alone(&l->phases[PHASE_IDLE]);
+		bool full = l->open == l->conns_max;
+		struct conn *victim = full ? room_for_connection(l) : NULL;
+		bool room = !full || victim;
 		int fd = room ? accept4(l->server->listen_fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC) : -1;
 		if (fd < 0 && room && (errno == EAGAIN || errno == ECONNABORTED || errno == EINTR))
 			return;
-		if (fd < 0 && room && (errno == EMFILE || errno == ENFILE) && loop_make_room(l))
+		if (fd < 0 && room && (errno == EMFILE || errno == ENFILE) && (victim = room_for_connection(l)) != NULL) {
+			room_evict(victim, &server_series.evicted);
 			continue;
+		}
 		if (fd < 0) {
 			metric_add(&server_series.turned_away, 1);
 			listen_on(l, false);
 			l->retry_accept = l->now + RETRY_US;
 			return;
 		}
-		if (full)
-			loop_make_room(l);
+		if (victim)
+			room_evict(victim, &server_series.evicted);
 		struct conn *c = conn_open(l, fd, &from);
 		if (c)
 			conn_run(c);
@@ -160,6 +156,29 @@ static void feed_starved(struct loop *l)
 	}
 }
 
+void loop_again(struct conn *c)
+{
+	if (link_alone(&c->again))
+		link_last(&c->loop->again, &c->again);
+}
+
+/* Those whose turn was over, once each. */
+static void run_again(struct loop *l)
+{
+	struct link todo;
+	link_init(&todo);
+	while (!link_alone(&l->again)) {
+		struct link *first = l->again.next;
+		link_out(first);
+		link_last(&todo, first);
+	}
+	while (!link_alone(&todo)) {
+		struct link *first = todo.next;
+		link_out(first);
+		conn_run((struct conn *)((uint8_t *)first - offsetof(struct conn, again)));
+	}
+}
+
 static void begin_end(struct loop *l)
 {
 	l->ending = true;
@@ -185,7 +204,9 @@ static void end_now(struct loop *l)
 static int wait_ms(const struct loop *l)
 {
 	uint64_t at = l->now + TRIM_US;
-	if (!link_alone(&l->starved) || l->retry_accept || l->ending)
+	if (!link_alone(&l->again))
+		return 0;
+	if (!link_alone(&l->starved) || l->retry_accept || l->ending || l->short_of_memory)
 		at = l->now + RETRY_US;
 	if (l->ending && l->end_at < at)
 		at = l->end_at;
@@ -236,6 +257,7 @@ void *loop_main(void *loop)
 				on_event(l, &events[i]);
 		}
 		run_answered(l);
+		run_again(l);
 		if (incoming)
 			accept_some(l);
 		if (l->retry_accept && l->now >= l->retry_accept && !l->ending) {
@@ -243,6 +265,7 @@ void *loop_main(void *loop)
 			listen_on(l, true);
 		}
 		expire(l);
+		l->short_of_memory = room_relieve(l);
 		feed_starved(l);
 		if (l->server->stopping && !l->ending)
 			begin_end(l);
@@ -251,7 +274,8 @@ void *loop_main(void *loop)
 		if (l->now - l->last_trim >= TRIM_US) {
 			l->last_trim = l->now;
 			slots_trim(l);
-			metric_set(&server_series.memory, (long)atomic_load(&l->server->budget.used));
+			metric_set(&server_series.memory,
+				   (long)(atomic_load(&l->server->bodies.used) + atomic_load(&l->server->certs.used)));
 		}
 	}
 	return NULL;

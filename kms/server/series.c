@@ -15,8 +15,9 @@ struct server_series server_series;
 const struct metric server_metrics[] = {
 	GAUGE("ukms_connections_open", "Connections open now.", open),
 	COUNTER("ukms_connections_accepted_total", NULL, "Connections accepted.", accepted),
-	COUNTER("ukms_connections_closed_for_room_total", "reason=\"connections\"", "Connections closed to make room.", evicted_idle),
+	COUNTER("ukms_connections_closed_for_room_total", "reason=\"connections\"", "Connections closed to make room.", evicted),
 	COUNTER("ukms_connections_closed_for_room_total", "reason=\"records\"", "Connections closed to make room.", evicted_records),
+	COUNTER("ukms_connections_closed_for_room_total", "reason=\"memory\"", "Connections closed to make room.", evicted_memory),
 	COUNTER("ukms_accept_pauses_total", NULL, "Times that no connection could be let in.", turned_away),
 	COUNTER("ukms_tls_handshakes_total", "result=\"ok\"", "TLS handshakes.", handshakes_ok),
 	COUNTER("ukms_tls_handshakes_total", "result=\"failed\"", "TLS handshakes.", handshakes_failed),
@@ -33,6 +34,7 @@ const struct metric server_metrics[] = {
 	COUNTER("ukms_http_malformed_total", NULL, "Requests answered by the server itself since they were malformed.", answers[0]),
 	GAUGE("ukms_queue_length", "Complete requests waiting for a worker.", queue),
 	COUNTER("ukms_queue_full_total", NULL, "Requests answered 503 since the queue was full.", queue_full),
+	COUNTER("ukms_queue_late_total", NULL, "Requests answered 503 since no worker came in time.", queue_late),
 	GAUGE("ukms_workers_busy", "Workers running a handler.", busy),
 	GAUGE("ukms_record_buffers_used", "Buffers held by connections that are not idle.", records),
 	GAUGE("ukms_memory_bytes", "Bytes of bodies, answers and client certificates.", memory),

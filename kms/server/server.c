@@ -21,6 +21,7 @@ static void defaults(struct server_limits *l)
 		{&l->queue, 256},
 		{&l->connections, 16384},
 		{&l->records, 1024},
+		{&l->queue_ms, 20000},
 		{&l->handshake_ms, 10000},
 		{&l->head_ms, 10000},
 		{&l->body_ms, 60000},
@@ -38,6 +39,27 @@ static void defaults(struct server_limits *l)
 		l->head = 16384;
 	if (l->body == 0)
 		l->body = 10485760;
+}
+
+/* Raises the process's bound on descriptors, by right of root if it takes that. Where it stays too low, connections give way: workers need
+ * descriptors of their own to ask others. */
+static void descriptors(struct server_limits *l)
+{
+	rlim_t own = 64 + 4 * (rlim_t)l->workers, wanted = l->connections + own;
+	struct rlimit files;
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+		return;
+	if (files.rlim_cur < wanted) {
+		struct rlimit more = {wanted, files.rlim_max > wanted ? files.rlim_max : wanted};
+		if (setrlimit(RLIMIT_NOFILE, &more) != 0) {
+			more = (struct rlimit){files.rlim_max < wanted ? files.rlim_max : wanted, files.rlim_max};
+			if (setrlimit(RLIMIT_NOFILE, &more) != 0)
+				more.rlim_cur = files.rlim_cur;
+		}
+		files.rlim_cur = more.rlim_cur;
+	}
+	if (files.rlim_cur < wanted)
+		l->connections = files.rlim_cur > 2 * own ? (unsigned)(files.rlim_cur - own) : (unsigned)(files.rlim_cur / 2);
 }
 
 /* Every loop has at least one of each. */
@@ -120,6 +142,7 @@ int server_open(struct server **out, const struct server_config *c, struct diag 
 	*out = NULL;
 	struct server_limits limits = c->limits;
 	defaults(&limits);
+	descriptors(&limits);
 	int e = check(c, &limits, d);
 	if (e)
 		return e;
@@ -131,7 +154,9 @@ int server_open(struct server **out, const struct server_config *c, struct diag 
 	s->tls = c->tls != NULL;
 	s->limits = limits;
 	s->bounds = (struct http_bounds){limits.head, limits.body};
-	s->budget.max = limits.memory;
+	s->bodies.max = limits.memory - limits.memory / 2;
+	s->certs.max = limits.memory / 2;
+	s->queue_us = (uint64_t)limits.queue_ms * 1000;
 	s->listen_fd = c->listen_fd;
 	pthread_mutex_init(&s->lock, NULL);
 	const unsigned ms[PHASES] = {
@@ -140,13 +165,6 @@ int server_open(struct server **out, const struct server_config *c, struct diag 
 	};
 	for (int i = 0; i < PHASES; i++)
 		s->phase_us[i] = (uint64_t)ms[i] * 1000;
-
-	/* Descriptors up to what the system grants. */
-	struct rlimit files;
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
-		files.rlim_cur = files.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
 
 	if (c->tls)
 		e = copy_tls(s, c->tls, d);

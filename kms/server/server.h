@@ -32,15 +32,18 @@ struct server_limits {
 	unsigned loops;        /* event loop threads: one per core, at most 16 */
 	unsigned workers;      /* handler threads: 32 */
 	unsigned queue;        /* complete requests waiting for a worker: 256; beyond it: 503 with Retry-After */
-	unsigned connections;  /* open connections: 16384; beyond it the longest idle one is closed, or nobody is let in */
+	unsigned connections;  /* open connections: 16384, or what descriptors allow; beyond it whoever is longest in its handshake (1 s at
+				* least), idle or slow is closed, or nobody is let in */
 	unsigned records;      /* TLS record buffers (33 KiB each): 1024; beyond it whoever holds one longest without progress is closed */
-	size_t memory;         /* bytes of bodies, answers and client certificates under way: 128 MiB; beyond it: 503 */
+	size_t memory;         /* bytes under way: 128 MiB, one half of it for client certificates, the other for bodies and answers above
+				* 64 KiB; beyond it: no handshake, or 503. When 1/8 is left, whoever holds some for longest is closed. */
 	size_t head;           /* bytes of request line and header: 16384 */
 	size_t body;           /* bytes of body: 10485760; beyond it the handler is called with body_too_large */
+	unsigned queue_ms;     /* complete request to its worker: 20000; later it is answered 503 with Retry-After */
 	unsigned handshake_ms; /* accept to end of handshake: 10000 */
 	unsigned head_ms;      /* first to last byte of a request head: 10000 */
 	unsigned body_ms;      /* whole body: 60000 */
-	unsigned write_ms;     /* without any byte of the answer taken by the peer: 20000 */
+	unsigned write_ms;     /* for every 8 KiB of an answer to be taken by the peer: 20000 */
 	unsigned idle_ms;      /* between requests: 120000 */
 	unsigned drain_ms;     /* reading on after an early answer or a close: 2000 */
 	unsigned grace_ms;     /* running requests at a graceful end: 5000 for the client's side; handlers are always waited for */

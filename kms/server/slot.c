@@ -3,25 +3,7 @@
 #include "base/wipe.h"
 #include "kms/server/conn.h"
 
-/* A holder may be closed for a newcomer only after it had this long. */
-enum { SLOT_GRACE_US = 1000000, KEEP_DIRTY = 8 };
-
-/* The connection that holds a slot longest without progress, if that is long enough. */
-static struct conn *stalest(struct loop *l)
-{
-	static const enum phase waiting[] = {PHASE_HANDSHAKE, PHASE_HEAD, PHASE_BODY, PHASE_WRITE};
-	struct conn *found = NULL;
-	for (size_t i = 0; i < sizeof waiting / sizeof waiting[0]; i++)
-		for (struct link *at = l->phases[waiting[i]].next; at != &l->phases[waiting[i]]; at = at->next) {
-			struct conn *c = (struct conn *)((uint8_t *)at - offsetof(struct conn, by_phase));
-			if (!c->slot)
-				continue;
-			if (!found || c->since < found->since)
-				found = c;
-			break;
-		}
-	return found && l->now - found->since >= SLOT_GRACE_US ? found : NULL;
-}
+enum { KEEP_DIRTY = 8 };
 
 bool slot_attach(struct conn *c)
 {
@@ -29,14 +11,13 @@ bool slot_attach(struct conn *c)
 	if (c->slot)
 		return true;
 	if (l->free_count == 0) {
-		struct conn *victim = stalest(l);
+		struct conn *victim = room_for_slot(l);
 		if (!victim) {
 			if (link_alone(&c->starved))
 				link_last(&l->starved, &c->starved);
 			return false;
 		}
-		metric_add(&server_series.evicted_records, 1);
-		conn_close(victim);
+		room_evict(victim, &server_series.evicted_records);
 	}
 	c->slot = &l->slots[l->free_slots[--l->free_count]];
 	if (l->clean_slots > l->free_count)

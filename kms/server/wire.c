@@ -15,15 +15,19 @@ static void *cert_room(void *self, size_t n)
 {
 	struct conn *c = self;
 	/* Idle connections keep their certificates: they must not be able to keep everybody else out. */
-	while (!budget_take(&c->loop->server->budget, n))
-		if (!loop_make_room(c->loop)) {
+	struct budget *b = &c->loop->server->certs;
+	while (!budget_take(b, n)) {
+		struct conn *victim = room_for_cert(c->loop, c);
+		if (!victim) {
 			metric_add(&server_series.memory_full, 1);
 			return NULL;
 		}
+		room_evict(victim, &server_series.evicted_memory);
+	}
 	c->cert_len = n;
 	c->cert = malloc(n ? n : 1);
 	if (!c->cert) {
-		budget_give(&c->loop->server->budget, n);
+		budget_give(b, n);
 		c->cert_len = 0;
 	}
 	return c->cert;
@@ -56,9 +60,14 @@ void wire_start(struct conn *c)
 	br_ssl_server_reset(cc);
 }
 
-/* One receive into at. */
+/* One receive into at. A peer that sends as fast as we read gets so many of them, then the others are served. */
 static enum wire receive(struct conn *c, uint8_t *at, size_t room, size_t *got)
 {
+	if (c->receives == 0) {
+		loop_again(c);
+		return WIRE_WAIT;
+	}
+	c->receives--;
 	for (;;) {
 		ssize_t n = recv(c->fd, at, room, 0);
 		if (n > 0) {

@@ -52,6 +52,11 @@ static void serve(struct worker *w, struct conn *c)
 	struct server *s = w->server;
 	struct http_request *q = &c->slot->req;
 	struct http_response r = {0};
+	if (metric_now_us() - c->asked > s->queue_us) {
+		metric_add(&server_series.queue_late, 1);
+		answer_plain(c, 503, false);
+		return;
+	}
 	if (!w->arena.p && arena_open(&w->arena, ARENA_BYTES) != 0) {
 		metric_add(&server_series.memory_full, 1);
 		answer_plain(c, 503, true);

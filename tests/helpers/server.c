@@ -93,6 +93,7 @@ static void limit(struct server_limits *l, const char *arg)
 		{"idle_ms", &l->idle_ms},
 		{"handshake_ms", &l->handshake_ms},
 		{"write_ms", &l->write_ms},
+		{"queue_ms", &l->queue_ms},
 	};
 	const char *eq = strchr(arg, '=');
 	for (size_t i = 0; eq && i < sizeof known / sizeof known[0]; i++)

@@ -209,6 +209,94 @@ static void malformed_requests_are_refused(void **state)
 		}
 }
 
+/* Shapes that a proxy and we could understand differently. */
+static void what_could_smuggle_a_request_is_refused(void **state)
+{
+	(void)state;
+#define CHUNKED "POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+	static const struct span cases[] = {
+		SPAN_LIT("POST /a HTTP/1.1\r\nContent-Length: 3, 3\r\n\r\nabc"),
+		SPAN_LIT("POST /a HTTP/1.1\r\nContent-Length: 3 3\r\n\r\nabc"),
+		SPAN_LIT("POST /a HTTP/1.1\r\nContent-Length: +3\r\n\r\nabc"),
+		SPAN_LIT("POST /a HTTP/1.1\r\nContent-Length: 0x3\r\n\r\nabc"),
+		SPAN_LIT("POST /a HTTP/1.1\r\nContent-Length:\r\n\r\n"),
+		SPAN_LIT("POST /a HTTP/1.1\r\nContent-Length : 3\r\n\r\nabc"),
+		SPAN_LIT("POST /a HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc"),
+		SPAN_LIT("POST /a HTTP/1.1\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n"),
+		SPAN_LIT("POST /a HTTP/1.1\r\nTransfer-Encoding:\x0b"
+			 "chunked\r\n\r\n0\r\n\r\n"),
+		SPAN_LIT("POST /a HTTP/1.1\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n"),
+		SPAN_LIT("POST /a HTTP/1.1\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"),
+		SPAN_LIT("POST /a HTTP/1.1\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n"),
+		SPAN_LIT("POST /a HTTP/1.1\r\nTransfer-Encoding: \"chunked\"\r\n\r\n0\r\n\r\n"),
+		SPAN_LIT("POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+		SPAN_LIT("POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n"),
+		SPAN_LIT(CHUNKED "+3\r\nabc\r\n0\r\n\r\n"),
+		SPAN_LIT(CHUNKED "0x3\r\nabc\r\n0\r\n\r\n"),
+		SPAN_LIT(CHUNKED "3 \r\nabc\r\n0\r\n\r\n"),
+		SPAN_LIT(CHUNKED "3\nabc\r\n0\r\n\r\n"),
+		SPAN_LIT(CHUNKED "3\r\nabcd\r\n0\r\n\r\n"),
+		SPAN_LIT(CHUNKED "3\r\nabc\n0\r\n\r\n"),
+		SPAN_LIT(CHUNKED "3;a\nb\r\nabc\r\n0\r\n\r\n"),
+		SPAN_LIT(CHUNKED "ffffffffffffffff1\r\nabc\r\n0\r\n\r\n"),
+		SPAN_LIT(CHUNKED "0\r\nX: a\n\r\n"),
+		SPAN_LIT(CHUNKED "0\r\nContent-Length: 5\r\n\r\n"),
+		SPAN_LIT("GET /a HTTP/1.1\r\nA: x\0y\r\n\r\n"),
+		SPAN_LIT("GET /a HTTP/1.1\r\nA\0: x\r\n\r\n"),
+		SPAN_LIT("GET /a\0b HTTP/1.1\r\n\r\n"),
+		SPAN_LIT("GET /a HTTP/1.1\r\nA: x\ry\r\n\r\n"),
+		SPAN_LIT("GET /a HTTP/1.1\r\nA: x\n\r\n\r\n"),
+		SPAN_LIT("GET /a HTTP/1.1\r\nA: x\r\n\n"),
+		SPAN_LIT("GET /a HTTP/1.1\r\n: x\r\n\r\n"),
+		SPAN_LIT("GET /a HTTP/1.1\r\nA\r\n\r\n"),
+		SPAN_LIT("GET /a HTTP/1.1 \r\n\r\n"),
+		SPAN_LIT("GET /a b HTTP/1.1\r\n\r\n"),
+		SPAN_LIT("GET /a\tHTTP/1.1\r\n\r\n"),
+		SPAN_LIT(" GET /a HTTP/1.1\r\n\r\n"),
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		for (size_t piece = 1; piece < 200; piece += 198) {
+			struct run r;
+			feed(&r, cases[i], piece);
+			if (r.step != HTTP_BAD || r.p.bad_status != 400)
+				fail_msg("case %zu, pieces of %zu: step %d, status %d", i, piece, (int)r.step, r.p.bad_status);
+			http_parser_end(&r.p);
+		}
+}
+
+static void chunks_of_one_byte_fit_whatever_fits(void **state)
+{
+	(void)state;
+	static char text[700000];
+	size_t n = (size_t)sprintf(text, CHUNKED);
+	for (int i = 0; i < 100000; i++)
+		n += (size_t)sprintf(text + n, "1\r\nx\r\n");
+	n += (size_t)sprintf(text + n, "0\r\n\r\n");
+	struct run r;
+	feed(&r, SPAN(text, n), 1000);
+	assert_int_equal(r.step, HTTP_COMPLETE);
+	assert_int_equal(r.q.body.n, 100000);
+	http_parser_end(&r.p);
+}
+
+static void framing_without_a_body_comes_to_an_end(void **state)
+{
+	(void)state;
+	static const char *const begins[] = {CHUNKED "1;", CHUNKED "0", CHUNKED "0\r\nTrailer: ", CHUNKED "0\r\n"};
+	static const char fill[] = "x0 n";
+	static char text[1000000];
+	for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++) {
+		size_t n = (size_t)sprintf(text, "%s", begins[i]);
+		for (size_t at = n; at < sizeof text; at++)
+			text[at] = i < 3 ? fill[i] : "N:v\r\n"[(at - n) % 5];
+		struct run r;
+		feed(&r, SPAN_ARR(text), 4096);
+		if (r.step != HTTP_BAD || r.p.bad_status != 431 || r.taken > 1024 + 8 * 100000)
+			fail_msg("case %zu: step %d, status %d, %zu bytes taken", i, (int)r.step, r.p.bad_status, r.taken);
+		http_parser_end(&r.p);
+	}
+}
+
 static void a_head_beyond_the_bound_is_431(void **state)
 {
 	(void)state;
@@ -259,6 +347,9 @@ int main(void)
 		cmocka_unit_test(no_memory_for_a_body_is_503),
 		cmocka_unit_test(expect_is_answered_once_and_only_if_a_body_is_awaited),
 		cmocka_unit_test(malformed_requests_are_refused),
+		cmocka_unit_test(what_could_smuggle_a_request_is_refused),
+		cmocka_unit_test(chunks_of_one_byte_fit_whatever_fits),
+		cmocka_unit_test(framing_without_a_body_comes_to_an_end),
 		cmocka_unit_test(a_head_beyond_the_bound_is_431),
 		cmocka_unit_test(other_forms_are_understood),
 	};

@@ -2,6 +2,7 @@
 #include "tests/unit/test.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdatomic.h>
 
 #include "tests/unit/serve.h"
@@ -236,6 +237,120 @@ static void a_full_queue_is_503_with_retry_after(void **state)
 	serving_stop(&v);
 }
 
+static void whoever_waited_too_long_for_a_worker_gets_503(void **state)
+{
+	(void)state;
+	struct serving v;
+	start(&v, &(struct server_limits){.workers = 1, .queue = 4, .queue_ms = 1000});
+	int busy = connect_to(v.port), late = connect_to(v.port);
+	say(busy, "GET /block HTTP/1.1\r\nConnection: close\r\n\r\n");
+	while (atomic_load(&running) == 0)
+		usleep(1000);
+	say(late, "GET /x?late HTTP/1.1\r\n\r\n");
+	usleep(1200000);
+	atomic_store(&released, 1);
+	assert_non_null(strstr(hear(busy), "unblocked"));
+	char text[1000] = "";
+	while (!strstr(text, "\r\n\r\n503 Service Unavailable\n")) {
+		ssize_t n = recv(late, text + strlen(text), sizeof text - 1 - strlen(text), 0);
+		assert_true(n > 0);
+	}
+	assert_non_null(strstr(text, "Retry-After: 1\r\n"));
+	/* It may try again on the same connection. */
+	say(late, "GET /x?again HTTP/1.1\r\nConnection: close\r\n\r\n");
+	assert_non_null(strstr(hear(late), "again"));
+	close(busy);
+	close(late);
+	serving_stop(&v);
+}
+
+static void slow_bodies_cannot_keep_the_memory(void **state)
+{
+	(void)state;
+	struct serving v;
+	start(&v, &(struct server_limits){.memory = 800000, .body = 390000});
+	static char text[400000];
+	size_t n = (size_t)snprintf(text, sizeof text, "PUT /x?got HTTP/1.1\r\nConnection: close\r\nContent-Length: 390000\r\n\r\n"),
+	       length = n + 390000;
+	memset(text + n, 'x', 390000);
+	int slow = connect_to(v.port);
+	assert_int_equal(send(slow, text, length - 1, MSG_NOSIGNAL), length - 1);
+	/* Nearly all is taken; after its second of grace the slow one goes, long before the deadline of bodies. */
+	assert_true(closes_after(slow) >= 0);
+	close(slow);
+	int fd = connect_to(v.port);
+	assert_int_equal(send(fd, text, length, MSG_NOSIGNAL), length);
+	assert_non_null(strstr(hear(fd), "\r\n\r\ngot"));
+	close(fd);
+	serving_stop(&v);
+}
+
+static void a_peer_that_takes_single_bytes_of_an_answer_is_dropped(void **state)
+{
+	(void)state;
+	struct serving v;
+	start(&v, &(struct server_limits){.write_ms = 300});
+	int fd = connect_to(v.port);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &(int){4096}, sizeof(int));
+	say(fd, "GET /bytes HTTP/1.1\r\n\r\n");
+	/* 5 kB/s, until the reset. */
+	char few[100];
+	struct pollfd p = {.fd = fd};
+	int reads = 0;
+	while (poll(&p, 1, 20) == 0 && ++reads < 500)
+		assert_int_equal(recv(fd, few, sizeof few, MSG_WAITALL), sizeof few);
+	assert_true(p.revents & POLLERR);
+	close(fd);
+	serving_stop(&v);
+}
+
+static void silent_handshakes_make_room(void **state)
+{
+	(void)state;
+	struct authority ca;
+	struct p256_key key;
+	make_authority(&arena, &ca, "CA");
+	p256_generate(&key);
+	struct span cert = make_leaf(&arena, &ca, &key, &(struct leaf_form){0});
+	struct server_tls tls = {.chain = &cert, .chain_len = 1};
+	memcpy(tls.key, key.scalar, 32);
+	struct serving v;
+	serving_start(
+		&v,
+		&(struct server_config){
+			.listen_fd = -1, .address = "127.0.0.1", .tls = &tls, .handler = handle, .limits = {.loops = 1, .connections = 3}});
+	static struct tls_client idle, t;
+	static char answer[1000];
+	idle = t = (struct tls_client){0};
+	tls_client_open(&idle, &arena, v.port);
+	assert_true(tls_client_handshake(&idle));
+	int silent[2] = {connect_to(v.port), connect_to(v.port)};
+	/* All three places are taken; whoever shakes hands for longest goes after its second of grace, and the idle one stays. */
+	usleep(1100000);
+	tls_client_open(&t, &arena, v.port);
+	assert_true(tls_client_handshake(&t));
+	assert_true(closes_after(silent[0]) >= 0);
+	assert_true(tls_client_get(&idle, "/x?still", answer, sizeof answer) > 0);
+	assert_non_null(strstr(answer, "\r\n\r\nstill"));
+
+	/* Empty records, more than the server takes in one turn, do not lose the request behind them. */
+	for (int i = 0; i < 1000; i++) {
+		br_ssl_engine_flush(&t.cc.eng, 1);
+		size_t n;
+		const uint8_t *record = br_ssl_engine_sendrec_buf(&t.cc.eng, &n);
+		assert_non_null(record);
+		assert_int_equal(send(t.fd, record, n, MSG_NOSIGNAL), n);
+		br_ssl_engine_sendrec_ack(&t.cc.eng, n);
+	}
+	assert_true(tls_client_get(&t, "/x?after", answer, sizeof answer) > 0);
+	assert_non_null(strstr(answer, "\r\n\r\nafter"));
+	tls_client_close(&t);
+	tls_client_close(&idle);
+	close(silent[0]);
+	close(silent[1]);
+	serving_stop(&v);
+}
+
 static void the_longest_idle_connection_makes_room(void **state)
 {
 	(void)state;
@@ -429,6 +544,10 @@ int main(void)
 		cmocka_unit_test(a_body_too_large_is_answered_before_it_is_sent),
 		cmocka_unit_test(every_phase_has_its_deadline),
 		cmocka_unit_test(a_full_queue_is_503_with_retry_after),
+		cmocka_unit_test(whoever_waited_too_long_for_a_worker_gets_503),
+		cmocka_unit_test(slow_bodies_cannot_keep_the_memory),
+		cmocka_unit_test(a_peer_that_takes_single_bytes_of_an_answer_is_dropped),
+		cmocka_unit_test(silent_handshakes_make_room),
 		cmocka_unit_test(the_longest_idle_connection_makes_room),
 		cmocka_unit_test(whoever_holds_a_buffer_without_progress_makes_room),
 		cmocka_unit_test(memory_for_bodies_is_bounded),
