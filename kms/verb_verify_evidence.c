@@ -65,18 +65,24 @@ static void print_line(struct span answer)
 	static const struct {
 		const char *bytes, *escaped;
 	} ends[] = {{"\xc2\x85", "\\u0085"}, {"\xe2\x80\xa8", "\\u2028"}, {"\xe2\x80\xa9", "\\u2029"}};
-	struct rd r = rd_from(answer);
+	struct rd r = rd_from(answer), plain = r;
 	while (r.left) {
-		size_t k = 0;
+		uint8_t c = rd_peek(&r);
+		size_t k = c == 0xc2 || c == 0xe2 ? 0 : 3;
 		while (k < 3 && !span_starts(SPAN(r.p, r.left), ends[k].bytes))
 			k++;
-		if (k < 3) {
-			fputs(ends[k].escaped, stdout);
-			rd_skip(&r, strlen(ends[k].bytes));
-		} else {
-			putchar_unlocked(rd_u8(&r));
+		if (k == 3) {
+			rd_skip(&r, 1);
+			continue;
 		}
+		struct span before = rd_bytes(&plain, plain.left - r.left);
+		fwrite(before.p, 1, before.n, stdout);
+		fputs(ends[k].escaped, stdout);
+		rd_skip(&r, strlen(ends[k].bytes));
+		plain = r;
 	}
+	struct span rest = rd_rest(&plain);
+	fwrite(rest.p, 1, rest.n, stdout);
 	putchar('\n');
 	fflush(stdout);
 }

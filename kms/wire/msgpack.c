@@ -3,7 +3,7 @@
 #include "base/text.h"
 
 /* Bounds on the time that 10 MiB may take. The largest value that is ever read is a quote: 2^20 integers. */
-enum { DEPTH_MAX = 64, VALUES_MAX = 1 << 21, MEMBERS_MAX = 1024 };
+enum { DEPTH_MAX = 64, VALUES_MAX = 1 << 21, MEMBERS_MAX = 1024, NAMES_MAX = 8 };
 
 /* How a type byte says its length: a fixed range, or 1, 2 or 4 bytes behind it. */
 static size_t length(struct rd *r, unsigned width)
@@ -240,8 +240,13 @@ struct rd msgpack_skip(struct rd *r)
 
 void msgpack_members(struct rd *r, const char *const *names, struct rd *found, size_t n)
 {
+	size_t len[NAMES_MAX];
+	if (n > NAMES_MAX)
+		rd_fail(r);
 	for (size_t i = 0; i < n; i++)
 		found[i] = (struct rd){NULL, 0, true};
+	for (size_t i = 0; i < n && i < NAMES_MAX; i++)
+		len[i] = strlen(names[i]);
 	size_t pairs = msgpack_map(r);
 	if (pairs > MEMBERS_MAX)
 		rd_fail(r);
@@ -251,7 +256,7 @@ void msgpack_members(struct rd *r, const char *const *names, struct rd *found, s
 		if (!rd_ok(r))
 			return;
 		for (size_t i = 0; i < n; i++) {
-			if (!span_is(key, names[i]))
+			if (key.n != len[i] || memcmp(key.p, names[i], key.n) != 0)
 				continue;
 			if (found[i].p)
 				rd_fail(r);
