@@ -256,7 +256,7 @@ void msgpack_members(struct rd *r, const char *const *names, struct rd *found, s
 		if (!rd_ok(r))
 			return;
 		for (size_t i = 0; i < n; i++) {
-			if (key.n != len[i] || memcmp(key.p, names[i], key.n) != 0)
+			if (!span_eq(key, SPAN(names[i], len[i])))
 				continue;
 			if (found[i].p)
 				rd_fail(r);
