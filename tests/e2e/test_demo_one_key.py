@@ -140,7 +140,7 @@ def test_a_wrong_app_id_is_denied_on_every_platform(clouds):
 
 @pytest.mark.parametrize("app_id", [None, b"", APP[:19], APP + b"\0"])
 def test_an_enclave_without_an_app_id_of_20_bytes_is_denied(clouds, app_id):
-    assert refused(clouds.key, clouds.enclave("the app's image", app_id, False)).startswith("App not allowed: Failed to decode app info: app_id has ")
+    assert refused(clouds.key, clouds.enclave("the app's image", app_id, False)) == "App not allowed: app_id must be 20 bytes"
 
 
 def test_a_debug_enclave_is_denied(clouds):
@@ -174,8 +174,8 @@ def test_without_the_relaxation_no_enclave_gets_a_key(platform, tmp_path):
         assert len(clouds.key(clouds.google(b'{"name":"on tdx"}'))["k256_key"]) == 64
         problem = "nothing signs the app id of a Nitro enclave (rule nitro-signed-identity)"
         enclave = clouds.enclave("the app's image")
-        assert refused(clouds.key, enclave) == f"App not allowed: Failed to decode app info: {problem}"
-        assert refused(sign_cert, clouds.process, csr_v2(enclave), "") == f"Failed to decode app info: {problem}"
+        assert refused(clouds.key, enclave) == f"App not allowed: {problem}"
+        assert refused(sign_cert, clouds.process, csr_v2(enclave), "") == problem
         assert refused(clouds.key, clouds.instance(b'{"name":"on nitrotpm"}')) == "aws nitro-tpm key release is not enabled"
     finally:
         clouds.close()

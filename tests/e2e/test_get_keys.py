@@ -351,7 +351,7 @@ def test_evidence_of_dev_nsm_gets_the_keys_of_the_app(kms, guest, enclave, in_en
 
 
 def test_an_enclave_without_an_app_id_or_with_anothers_is_refused(kms, in_enclave):
-    in_enclave(REFUSED, kms.port, said="app_id has 0 bytes")
+    in_enclave(REFUSED, kms.port, said="App not allowed: app_id must be 20 bytes")
     in_enclave(REFUSED, kms.port, "--app-id", "5a" * 20, said="App not allowed: Boot denied: App not registered")
 
 

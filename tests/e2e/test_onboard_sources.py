@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import time
 
 import pytest
 from cryptography import x509
@@ -14,6 +15,7 @@ from tests.dev.client import EVENT_LOG, QUOTE, Refused
 from tests.dev.guest import report_data
 from tests.dev.process import Process
 from tests.dev.server import Server
+from tests.dev.snp_machine import Machine, write_root
 
 NOT_ALLOWED = "Failed to onboard: Source KMS is not allowed for onboarding: "
 
@@ -23,8 +25,8 @@ class Sources:
 
     def __init__(self, platform, directory):
         self.platform, self.dir, self.running, self.count = platform, directory, [], 0
-        self.amd, self.amazon = snp.Authority(), nitro.Authority()
-        self.amd.write_root(directory / "ark.der")
+        self.amd, self.amazon = snp.Authority(int(time.time())), nitro.Authority()
+        write_root(self.amd, directory / "ark.der")
         self.amazon.write_root(directory / "nitro_root.der")
         amazon = str(directory / "nitro_root.der")
         self.roots = {"sev_snp_milan": str(directory / "ark.der"), "aws_nitro_tpm": amazon, "aws_nitro_enclave": amazon}
@@ -82,7 +84,7 @@ def app_key(process):
 
 
 def machines(sources):
-    return {"sev-snp": snp.Machine(sources.amd, app_id=b"K" * 20), "nitro-tpm": nitro.Instance(sources.amazon),
+    return {"sev-snp": Machine(sources.amd), "nitro-tpm": nitro.Instance(sources.amazon),
             "nitro-enclave": nitro.Enclave(sources.amazon, b"K" * 20)}
 
 
@@ -114,7 +116,7 @@ def claim(sources, kind, what):
         return "{}"
     if what == "other claim":
         return json.dumps(json.loads(own.vm_config) | {"os_image_hash": "ab" * 32})
-    others = {"sev-snp": lambda: snp.Machine(sources.amd, image="another image"),
+    others = {"sev-snp": lambda: Machine(sources.amd, image="another image"),
               "nitro-tpm": lambda: nitro.Instance(sources.amazon, pcrs={i: nitro.pcr("another", str(i)) for i in range(16)}),
               "nitro-enclave": lambda: nitro.Enclave(sources.amazon, pcrs={i: nitro.pcr("another", str(i)) for i in range(16)})}
     return others[kind]().vm_config
@@ -146,14 +148,14 @@ def test_on_sev_snp_the_image_counts_even_where_images_are_not_verified(sources)
 def test_a_caller_on_sev_snp_is_judged_by_the_same_rule(sources):
     process = sources.start(image={"verify": False})
     process.bootstrap()
-    machine = snp.Machine(sources.amd, app_id=b"A" * 20)
+    machine = Machine(sources.amd, app_id=b"A" * 20)
     kms = process.kms()
 
     def ask(config=None, request=""):
         return kms.call("GetAppKey", {"api_version": 1, "vm_config": request}, context=kms.ra_context(lambda d: machine.attest(d, config=config)))
 
     assert len(ask()["k256_key"]) == 64
-    for config, request in (('{"os_image_hash":"%s"}' % machine.os_image_hash.hex(), ""), ("{}", ""), (None, snp.Machine(sources.amd, image="x").vm_config)):
+    for config, request in (('{"os_image_hash":"%s"}' % machine.os_image_hash.hex(), ""), ("{}", ""), (None, Machine(sources.amd, image="x").vm_config)):
         with pytest.raises(Refused) as problem:
             ask(config, request)
         assert problem.value.error.startswith("App not allowed: Failed to verify os image hash: "), problem.value.error
