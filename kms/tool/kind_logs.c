@@ -62,7 +62,7 @@ struct walk {
 	bool ccel;
 	struct registers all, extended; /* with and without EV_NO_ACTION */
 	size_t count, extended_count;
-	struct span pcr2[8];
+	struct span *pcr2; /* room for as many as the log can hold */
 	size_t pcr2_count;
 };
 
@@ -100,7 +100,7 @@ static int take(struct tool *t, struct walk *w, const struct tcg_event *e)
 		return 0;
 	w->extended_count++;
 	replay(&w->extended, (unsigned)index, digest);
-	if (!w->ccel && index == 2 && w->pcr2_count < sizeof w->pcr2 / sizeof w->pcr2[0])
+	if (!w->ccel && index == 2)
 		w->pcr2[w->pcr2_count++] = digest;
 	return 0;
 }
@@ -111,8 +111,11 @@ static int walk_log(struct tool *t, bool ccel)
 	struct tcg_log log;
 	struct tcg_event event;
 	struct walk *w = arena_alloc(t->a, sizeof *w);
-	if (!w)
+	/* a record with a SHA-256 digest: index, type, count, algorithm, digest, size */
+	struct span *pcr2 = arena_array(t->a, t->input.n / (4 + 4 + 4 + 2 + SHA256_LEN + 4) + 1, sizeof *pcr2);
+	if (!w || !pcr2)
 		return tool_fail(t, "io", diag_fail(&t->diag, ERR_LIMIT, "no memory left"));
+	w->pcr2 = pcr2;
 	w->ccel = ccel;
 	w->all.hash = w->extended.hash = ccel ? SIG_SHA384 : SIG_SHA256;
 	int e = tcg_log_open(&log, t->input, &t->diag);
