@@ -8,7 +8,7 @@
 #include "crypto/sig_hash.h"
 #include "crypto/words.h"
 
-enum { RSA_MIN = 256, RSA_MAX = 512, RSA_WORDS = RSA_MAX / 8, EXPONENT_MAX = 8, HASH_MAX_LEN = 64 };
+enum { RSA_MIN = 256, RSA_MAX = 1024, RSA_WORDS = RSA_MAX / 8, EXPONENT_MAX = 8, HASH_MAX_LEN = 64 };
 
 static struct span without_zeros(struct span v)
 {
@@ -17,7 +17,7 @@ static struct span without_zeros(struct span v)
 	return v;
 }
 
-/* sig^e mod n as n's number of bytes (RFC 8017, 5.2.2); false for a key or a signature that cannot be. n is odd and of 2048 to 4096 bits; e
+/* sig^e mod n as n's number of bytes (RFC 8017, 5.2.2); false for a key or a signature that cannot be. n is odd and of 2048 to 8192 bits; e
  * is odd, at least 3 and below 2^64, which bounds the time that a key from outside can cost. */
 static bool public_operation(struct span n, struct span e, struct span sig, uint8_t em[RSA_MAX], size_t *em_len)
 {

@@ -18,7 +18,7 @@ bool ecdsa_verify_raw(enum sig_curve c, struct span pub, struct span digest, str
 /* The same for a DER ECDSA-Sig-Value (strict DER: minimal positive INTEGERs, nothing left over). */
 bool ecdsa_verify_der(enum sig_curve c, struct span pub, struct span digest, struct span der);
 
-/* RSA, modulus n of 2048 to 4096 bits and exponent e, both big endian (leading zeros allowed).
+/* RSA, modulus n of 2048 to 8192 bits and exponent e, both big endian (leading zeros allowed).
  * RSASSA-PKCS1-v1_5 (RFC 8017, 8.2.2) and RSASSA-PSS with MGF1 over the same hash and salt_len bytes of salt (8.1.2). */
 bool rsa_verify_pkcs1(struct span n, struct span e, enum sig_hash h, struct span digest, struct span sig);
 bool rsa_verify_pss(struct span n, struct span e, enum sig_hash h, size_t salt_len, struct span digest, struct span sig);

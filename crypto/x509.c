@@ -5,7 +5,7 @@
 #include "crypto/x509_inner.h"
 
 enum { EXTENSIONS_MAX = 256 /* real certificates have ten */ };
-enum { VERSION_3 = 2, RSA_MIN_BYTES = 256, RSA_MAX_BYTES = 512, RSA_EXPONENT_MAX_BYTES = 5 };
+enum { VERSION_3 = 2, RSA_MIN_BYTES = 256, RSA_MAX_BYTES = 1024, RSA_EXPONENT_MAX_BYTES = 5 };
 
 /* Extensions that 2.5 knows, by the last arc of 2.5.29.n. */
 enum { EXT_KEY_USAGE = 15, EXT_SAN = 17, EXT_BASIC = 19, EXT_NAME_CONSTRAINTS = 30, EXT_CRL_POINTS = 31, EXT_EKU = 37 };

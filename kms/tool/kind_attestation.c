@@ -9,6 +9,7 @@
 #include "kms/attest/ratls.h"
 #include "kms/attest/replay.h"
 #include "kms/attest/rules.h"
+#include "kms/attest/snp.h"
 #include "kms/attest/tpm_quote.h"
 #include "kms/attest/verify.h"
 #include "kms/attest/vm_config.h"
@@ -88,11 +89,16 @@ static void show_evidence(struct tool *t, const struct evidence *ev)
 		show_snp(t, ev);
 }
 
-/* August's list of what ran before the application (7.1): each event of the name, up to the one where lookups stop (3.5). */
+/* Every init-script-hash up to system-ready; on SEV-SNP the document's list, if it has one (7.1). */
 static void show_init_scripts(struct out *o, const struct verified *v)
 {
+	const struct mr_config_v3 *doc = v->variant == VARIANT_SEV_SNP ? &v->evidence->measured.snp->document : NULL;
+	if (doc && !doc->has_init_scripts)
+		return;
 	out_open_array(o, "init_script_hashes");
-	for (size_t i = 0; i < v->event_count && !span_is(v->events[i].name, "system-ready"); i++)
+	for (size_t i = 0; doc && i < doc->init_script_count; i++)
+		out_hex(o, NULL, doc->init_script_hashes[i]);
+	for (size_t i = 0; !doc && i < v->event_count && !span_is(v->events[i].name, "system-ready"); i++)
 		if (span_is(v->events[i].name, "init-script-hash"))
 			out_hex(o, NULL, v->events[i].payload);
 	out_close(o);
@@ -119,8 +125,7 @@ static void show_app_info(struct tool *t, const char *name, const struct verifie
 	out_hex(o, "mr_key_provider", SPAN_ARR(b->mr_key_provider));
 	out_hex(o, "os_image_hash", b->os_image_hash);
 	out_hex(o, "key_provider_info", b->key_provider_info);
-	if (v->variant != VARIANT_SEV_SNP)
-		show_init_scripts(o, v);
+	show_init_scripts(o, v);
 	if (v->variant == VARIANT_TDX)
 		out_bool(o, "mr_config_tail_included", b->mr_config_tail);
 	if (!v->preview) {

@@ -281,6 +281,10 @@ events("an empty name", [A, ("", b""), READY])
 events("names in other scripts", [A, ("été\u2028", b"x"), READY])
 events("app id of 19 bytes", [("app-id", b"a" * 19), READY])
 events("a long payload", [A, ("x", bytes(70000)), READY])
+scripts = [A, ("init-script-hash", b"1" * 32), C, ("init-script-hash", b"2" * 32), READY, ("init-script-hash", b"3" * 32)]
+case("events: script hashes up to system-ready", JAN, events=scripts, tpm=vtpm.Tpm(GOOGLE, scripts), jan="accept", aug="reject",
+     expect={"app_info": {"init_script_hashes": [(b"1" * 32).hex(), (b"2" * 32).hex()]}})
+case("events: no script hashes", JAN, jan="accept", aug="reject", expect={"app_info": {"init_script_hashes": []}})
 nineteen = [("app-id", b"a" * 19), READY]
 cases.add("app id of 19 bytes: August asks nobody", attestation(JAN, events=nineteen, tpm=vtpm.Tpm(GOOGLE, nineteen)),
           expect={"boot_info_aug": None, "boot_info": {"august": "reject", "january": "accept"}})

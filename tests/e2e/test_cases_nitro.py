@@ -1,7 +1,7 @@
 """NSM documents by the specification's section 5: the COSE envelope, CBOR, the payload, the chain, times. Each refused one breaks one rule."""
 from cases import NOW, Cases
 
-from tests.dev import cbor, certs, nitro
+from tests.dev import cbor, certs, nitro, rsa8192
 from tests.dev.cbor import Open, Pairs, Raw, Tag, Wide
 from tests.dev.certs import CLIENT_AUTH, DAY, SERVER_AUTH, Cert, basic, ec_key, extension, key_usage, name, purposes, rsa_key
 
@@ -276,6 +276,9 @@ for algorithm in ("rsa-sha256", "rsa-sha384", "rsa-sha512", "pss-sha256", "pss-s
     rsa_ca = instance.but(key=rsa_key("instance"))
     chain(f"intermediate with an RSA key, {algorithm}", LEAF.but(issuer=rsa_ca, algorithm=algorithm), [AWS.root, AWS.region, rsa_ca])
 chain("intermediate with an RSA key, SHA-1", LEAF.but(issuer=rsa_ca, algorithm="rsa-sha1"), [AWS.root, AWS.region, rsa_ca], "")
+longest = instance.but(key=rsa8192.Key())
+for algorithm in ("rsa-sha256", "rsa-sha384", "rsa-sha512"):
+    chain(f"intermediate with an RSA key of 8192 bits, {algorithm}", LEAF.but(issuer=longest, algorithm=algorithm), [AWS.root, AWS.region, longest])
 small = instance.but(key=rsa_key("small", 1024))
 chain("intermediate with an RSA key of 1024 bits", LEAF.but(issuer=small), [AWS.root, AWS.region, small], "")
 below = [AWS.root]

@@ -225,6 +225,10 @@ for member in ("app_id", "instance_id", "key_provider_id", "gpu_policy_hash", "i
     doc(f"{member} null", document(**{member: None}))
 doc("with everything", document(gpu_policy_hash="11" * 32, init_script_hashes=["22" * 32, "33" * 32]))
 doc("no scripts", document(init_script_hashes=[]))
+for name, scripts in (("absent", ...), ("none", []), ("two", ["22" * 32, "3F" * 32])):
+    text = document(init_script_hashes=scripts)
+    want = "(absent)" if scripts is ... else [h.lower() for h in scripts]
+    doc(f"script hashes: {name}", text, expect={"app_info": {**who(text), "init_script_hashes": want}})
 doc("upper case", document(app_id="AB" * 20, key_provider_id="AA"))
 doc("members in another order", dumps(dict(reversed(list(D.items())))))
 doc("blanks", json.dumps(D, indent=1))

@@ -5,6 +5,7 @@
 #include "base/rd.h"
 #include "crypto/ec.h"
 #include "crypto/ec_curve.h"
+#include "crypto/p256.h"
 #include "crypto/sig.h"
 #include "crypto/sign.h"
 
@@ -44,6 +45,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(got, q, len);
 	uint32_t finite = ec_impl_fast.muladd(got, NULL, len, u2b, c->bytes, u1b, c->bytes, c->id);
 	if (finite == words_zero(sum + 2 * c->words, c->words) || (finite && memcmp(got, sum_bytes, len) != 0))
+		abort();
+
+	uint8_t half[P256_COMPRESSED_LEN] = {2 + (q[len - 1] & 1)}, whole[P256_POINT_LEN];
+	memcpy(half + 1, q + 1, sizeof half - 1);
+	if (c == &ec_p256 && (!p256_decompress(half, whole) || memcmp(whole, q, len) != 0))
 		abort();
 
 	uint8_t sig[2 * EC_BYTES_MAX];
