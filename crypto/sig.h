@@ -23,4 +23,8 @@ bool ecdsa_verify_der(enum sig_curve c, struct span pub, struct span digest, str
 bool rsa_verify_pkcs1(struct span n, struct span e, enum sig_hash h, struct span digest, struct span sig);
 bool rsa_verify_pss(struct span n, struct span e, enum sig_hash h, size_t salt_len, struct span digest, struct span sig);
 
+/* Ed25519 (RFC 8032, 5.1.7): pub 32 bytes, sig 64. The equation is checked without the cofactor and by comparing encodings; false for a
+ * second half that is not below the order, for a key that is no point, and for any other length. */
+bool ed25519_verify(struct span pub, struct span message, struct span sig);
+
 #endif

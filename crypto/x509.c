@@ -29,6 +29,7 @@ static const struct {
 } algorithms[] = {
 	ROW(X509_SIG_ECDSA_SHA256, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02),
 	ROW(X509_SIG_ECDSA_SHA384, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x03),
+	ROW(X509_SIG_ED25519, 0x06, 0x03, 0x2b, 0x65, 0x70),
 	ROW(X509_SIG_RSA_SHA256, OID_PKCS1(0x0b), 0x05, 0x00),
 	ROW(X509_SIG_RSA_SHA384, OID_PKCS1(0x0c), 0x05, 0x00),
 	ROW(X509_SIG_RSA_SHA512, OID_PKCS1(0x0d), 0x05, 0x00),
@@ -47,6 +48,7 @@ static const struct {
 } key_types[] = {
 	{X509_KEY_P256, 65, SPAN_LIT("\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07")},
 	{X509_KEY_P384, 97, SPAN_LIT("\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22")},
+	{X509_KEY_ED25519, 32, SPAN_LIT("\x06\x03\x2b\x65\x70")},
 	{X509_KEY_RSA, 0, SPAN_LIT("\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00")},
 };
 
@@ -81,7 +83,7 @@ static void parse_key(struct span spki, struct x509_key *out)
 		if (!span_eq(alg, key_types[i].der))
 			continue;
 		if (key_types[i].point_len) {
-			if (bits.n == key_types[i].point_len && bits.p[0] == 0x04)
+			if (bits.n == key_types[i].point_len && (key_types[i].type == X509_KEY_ED25519 || bits.p[0] == 0x04))
 				*out = (struct x509_key){.type = key_types[i].type, .point = bits};
 			continue;
 		}
@@ -266,6 +268,8 @@ bool x509_signature_ok(const struct x509_signed *s, const struct x509_key *key)
 	};
 	if (s->alg == X509_SIG_OTHER)
 		return false;
+	if (s->alg == X509_SIG_ED25519)
+		return key->type == X509_KEY_ED25519 && ed25519_verify(key->point, s->tbs, s->signature);
 	enum sig_hash h = hash_of[s->alg];
 	uint8_t hash[64];
 	sig_hash(h, s->tbs, hash);

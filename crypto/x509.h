@@ -9,11 +9,11 @@
 #include "base/rd.h"
 #include "base/span.h"
 
-enum x509_key_type { X509_KEY_OTHER, X509_KEY_P256, X509_KEY_P384, X509_KEY_RSA };
+enum x509_key_type { X509_KEY_OTHER, X509_KEY_P256, X509_KEY_P384, X509_KEY_RSA, X509_KEY_ED25519 };
 
 struct x509_key {
 	enum x509_key_type type;
-	struct span point;             /* EC: 04||x||y, not checked to be on the curve */
+	struct span point;             /* EC: 04||x||y, not checked to be on the curve; Ed25519: 32 bytes */
 	struct span modulus, exponent; /* RSA: big endian without leading zeros */
 };
 
@@ -27,6 +27,7 @@ enum x509_sig_alg {
 	X509_SIG_PSS_SHA256, /* MGF1 with the same hash, salt as long as the hash */
 	X509_SIG_PSS_SHA384,
 	X509_SIG_PSS_SHA512,
+	X509_SIG_ED25519,
 	X509_SIG_ECDSA_SHA256_RAW /* r||s, as quotes and JSON documents are signed; never in a certificate */
 };
 

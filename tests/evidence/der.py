@@ -6,7 +6,7 @@ import datetime
 import hashlib
 
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
 ORDER = {"P256": 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
          "P384": 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973}
@@ -22,6 +22,18 @@ def rsa_key(bits, _cache={}):
     if bits not in _cache:
         _cache[bits] = rsa.generate_private_key(65537, bits)
     return _cache[bits]
+
+
+def rsa_key_8192():
+    """Of two primes that are a seed and the distance to the next prime: finding them takes a minute."""
+    seeded = lambda seed: int.from_bytes(b"".join(hashlib.sha512(f"{seed} {i}".encode()).digest() for i in range(8)), "big") | 3 << 4094 | 1
+    p, q = seeded("p") + 4998, seeded("q") + 1578
+    d = pow(65537, -1, (p - 1) * (q - 1))
+    return rsa.RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), rsa.RSAPublicNumbers(65537, p * q)).private_key()
+
+
+def ed25519_key(seed):
+    return ed25519.Ed25519PrivateKey.from_private_bytes(hashlib.sha256(seed.encode()).digest())
 
 
 def tlv(tag, *parts):
@@ -104,6 +116,8 @@ HASH = {"sha256": "2.16.840.1.101.3.4.2.1", "sha384": "2.16.840.1.101.3.4.2.2", 
 
 
 def algorithm(signer, h="sha256", pss=False):
+    if isinstance(signer, ed25519.Ed25519PrivateKey):
+        return seq(oid("1.3.101.112"))
     if isinstance(signer, ec.EllipticCurvePrivateKey):
         return seq(oid(ECDSA[h]))
     if not pss:
@@ -114,6 +128,8 @@ def algorithm(signer, h="sha256", pss=False):
 
 
 def sign(signer, data, h="sha256", pss=False):
+    if isinstance(signer, ed25519.Ed25519PrivateKey):
+        return signer.sign(data)
     if isinstance(signer, ec.EllipticCurvePrivateKey):
         return signer.sign(data, ec.ECDSA(SIG[h]))
     if pss:

@@ -189,7 +189,7 @@ def algorithms():
     case("RSA-1024", "InvalidSignatureForPublicKey", weak, Node("Leaf", weak))
     for kind, digest, expect in (("p256", hashes.SHA384(), "ok"), ("p384", hashes.SHA256(), "ok"), ("p384", hashes.SHA384(), "ok"),
                                  ("p256", hashes.SHA512(), "UnsupportedSignatureAlgorithm"), ("p521", hashes.SHA256(), "InvalidSignatureForPublicKey"),
-                                 ("ed25519", None, "UnsupportedSignatureAlgorithm")):
+                                 ("ed25519", None, "ok")):
         r = root(key=new_key(kind))
         case(f"{kind} with {digest.name if digest else 'its own hash'}", expect, r, Node("Leaf", r, digest=digest))
 
