@@ -1,4 +1,4 @@
-"""Keccak-256 as Ethereum uses it (padding 0x01), which hashlib does not have."""
+"""Keccak as Ethereum uses it (padding 0x01), which hashlib does not have."""
 
 ROTATION = [[0, 36, 3, 41, 18], [1, 44, 10, 45, 2], [62, 6, 43, 15, 61], [28, 55, 25, 21, 56], [27, 20, 39, 8, 14]]
 MASK = (1 << 64) - 1
@@ -35,16 +35,22 @@ def permute(a):
     return a
 
 
-def keccak256(data):
+def keccak(data, bits):
+    """The digest of bits / 8 bytes."""
+    rate = 200 - bits // 4
     data = bytearray(data) + b"\x01"
-    data += bytes(-len(data) % 136)
+    data += bytes(-len(data) % rate)
     data[-1] |= 0x80
     a = [[0] * 5 for _ in range(5)]
-    for at in range(0, len(data), 136):
-        for i in range(17):
+    for at in range(0, len(data), rate):
+        for i in range(rate // 8):
             a[i % 5][i // 5] ^= int.from_bytes(data[at + 8 * i:at + 8 * i + 8], "little")
         a = permute(a)
-    return b"".join(a[i][0].to_bytes(8, "little") for i in range(4))
+    return b"".join(a[i % 5][i // 5].to_bytes(8, "little") for i in range(bits // 64))
+
+
+def keccak256(data):
+    return keccak(data, 256)
 
 
 assert keccak256(b"").hex() == "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"

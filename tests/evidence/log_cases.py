@@ -1,9 +1,11 @@
 """Firmware logs (3.1, 3.2) and the JSON event log (1.5, 3.3), made record by record: name, request, and the members that the answer must have, or None
 if it must be refused in decoding."""
 
+import hashlib
 import json
 import struct
 
+from tests.dev.keccak import keccak
 from tests.evidence.container import RUNTIME, digest, replay
 from tests.evidence.container_cases import EVENTS, platform
 
@@ -112,3 +114,36 @@ events("against_a_quote", OURS, {"matches_quote": {"rtmr0": False, "rtmr1": Fals
 events("register_4", [entry(4, 1, A)], {"replay": {f"rtmr{i}": ZERO for i in range(4)}})
 events("object", {}, None)
 events("digest_odd", [dict(entry(0, 1, A), digest="0")], None)
+
+
+# --- formula tables (1.2, 3.3, 8) ---------------------------------------------------------------------------------------------------------------
+
+
+HASHES = {"": hashlib.sha512, "sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512, "sha3-256": hashlib.sha3_256,
+          "sha3-384": hashlib.sha3_384, "sha3-512": hashlib.sha3_512}
+
+
+def report_data(tag, content, hash_):
+    text = tag.encode() + b":" + content
+    if hash_.startswith("keccak"):
+        bits = int(hash_[6:])
+        return keccak(text, bits).ljust(64, b"\0")
+    return HASHES[hash_](text).digest().ljust(64, b"\0")
+
+
+def formula(name, rows, good=True):
+    case("formula_" + name, "formula-table", {"result": "accept"} if good else {"result": "reject", "stage": "formula"}, json.dumps(rows))
+
+
+def row(tag, content, hash_, value):
+    return {"tag": tag, "content": content.hex(), "hash": hash_, "report_data": value if value is None else value.hex()}
+
+
+for h in (*HASHES, "keccak256", "keccak384", "keccak512"):
+    formula("hash_" + (h or "default"), [row(t, c, h, report_data(t, c, h)) for t in ("app-data", "", "a:b", "\u20ac") for c in (b"", b"test content", bytes(71), bytes(72), bytes(500))])
+    formula(f"hash_{h or 'default'}_differs", [row("app-data", b"x", h, report_data("app-data", b"y", h))], False)
+formula("raw", [row("app-data", bytes(range(64)), "raw", bytes(range(64)))])
+for h in ("SHA256", "sha-256", "sha1", "md5", "keccak", "raw "):
+    formula("unknown_" + h, [row("app-data", b"x", h, bytes(64))], False)
+for n in (0, 63, 65, 128):
+    formula(f"raw_of_{n}", [row("app-data", bytes(n), "raw", bytes(64))], False)
