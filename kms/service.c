@@ -31,6 +31,7 @@ struct running {
 	struct arena arena; /* identity and its files */
 	struct attest_ctx attest;
 	struct http_roots *roots;
+	struct http_means means; /* of fetching what is signed */
 	struct auth_dev dev;
 	struct auth_webhook webhook;
 };
@@ -70,7 +71,8 @@ static int open_attest(struct running *r, struct diag *d)
 	const struct config *c = r->s->config;
 	const char *pccs = *c->url_pccs ? c->url_pccs : *c->pccs_url ? c->pccs_url : r->s->measured ? NULL : getenv("PCCS_URL");
 	r->attest = r->s->attest;
-	r->attest.fetcher = http_fetcher(r->roots);
+	r->means = (struct http_means){r->roots, r->s->proxies};
+	r->attest.fetcher = http_fetcher(&r->means);
 	r->attest.rules.generation = c->strict ? GEN_STRICT : GEN_COMPAT;
 	for (size_t i = 0; i < c->relax.count; i++)
 		if (!attest_rule_relax(&r->attest.rules, SPAN_STR(c->relax.text[i])))
@@ -96,7 +98,7 @@ static void open_auth(struct running *r)
 {
 	const struct config *c = r->s->config;
 	r->dev = (struct auth_dev){c->auth_dev_gateway_app_id};
-	r->webhook = (struct auth_webhook){c->auth_webhook_url, (unsigned)c->auth_timeout * 1000, r->roots};
+	r->webhook = (struct auth_webhook){c->auth_webhook_url, (unsigned)c->auth_timeout * 1000, r->roots, r->s->proxies};
 	r->kms.auth = c->auth_type == CONFIG_AUTH_DEV ? auth_dev_backend(&r->dev) : auth_webhook_backend(&r->webhook);
 }
 
@@ -319,6 +321,7 @@ int service_run(struct service *s, struct diag *d)
 	r->kms.config = s->config;
 	r->kms.attester = s->attester;
 	r->kms.storage = s->storage;
+	r->kms.proxies = s->proxies;
 	r->kms.attest = &r->attest;
 	own_evidence_init(&r->kms.own);
 	pthread_mutex_init(&r->kms.self.lock, NULL);

@@ -22,8 +22,9 @@ struct service {
 	const struct config *config;
 	const struct attester *attester;
 	const struct key_storage *storage;
-	struct attest_ctx attest; /* anchors, gcp and rules; collateral and fetcher are set up by service_run() */
-	bool measured;            /* in the image: paths in the configuration mean nothing, web_roots is PEM text */
+	const struct http_proxies *proxies; /* NULL: none */
+	struct attest_ctx attest;           /* anchors, gcp and rules; collateral and fetcher are set up by service_run() */
+	bool measured;                      /* in the image: paths in the configuration mean nothing, web_roots is PEM text */
 	/* Called once when the listener of that phase accepts connections; may be NULL. */
 	void (*on_phase)(void *ctx, enum service_phase phase);
 	/* Called after keys were stored or found, before HTTPS; PID 1 emits its key-provider event and caps the sealing policy here.

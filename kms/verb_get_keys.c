@@ -14,6 +14,7 @@
 #include "kms/attest/attester_agent.h"
 #include "kms/attest/attester_device.h"
 #include "kms/client/get_keys.h"
+#include "kms/client/proxy.h"
 #include "kms/config/config.h"
 #include "kms/verbs.h"
 
@@ -30,6 +31,7 @@ static const char help[] =
 	"  --output FILE      where app_keys.json goes, mode 0600 (default: standard output)\n"
 	"  --deadline SECONDS attempts go on for so long while the KMS does not answer or is too busy (default 120)\n\n"
 	"Evidence comes from /dev/nsm in a Nitro enclave, else from the guest agent at DSTACK_AGENT_ADDRESS.\n"
+	"HTTPS_PROXY, ALL_PROXY and NO_PROXY are followed.\n"
 	"exit status: 0 done, 1 failed, 2 usage, 3 refused by the KMS, 4 no answer (or \"come later\") before the deadline\n";
 
 struct options {
@@ -170,10 +172,13 @@ static int prepare(const struct options *o, struct get_keys *g, struct http_root
 {
 	static struct arena own;
 	static uint8_t app_id[20];
+	static struct http_proxies proxies;
 	int e;
-	*g = (struct get_keys){.url = o->url};
+	*g = (struct get_keys){.url = o->url, .proxies = &proxies};
 	if (arena_open(&own, 4 << 20))
 		return diag_fail(d, ERR_LIMIT, "out of memory");
+	if ((e = http_proxies_read(&proxies, &own, getenv, d)))
+		return e;
 	if (o->app_id) {
 		struct span hex = SPAN_STR(o->app_id);
 		if (span_starts(hex, "0x"))

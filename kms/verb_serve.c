@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "crypto/pem.h"
 #include "kms/attest/attester_agent.h"
+#include "kms/client/proxy.h"
 #include "kms/keys/cert_dir.h"
 #include "kms/service.h"
 #include "kms/verbs.h"
@@ -115,13 +116,14 @@ static int serve(const char *file, struct diag *d)
 	static struct attester_agent agent;
 	static struct key_storage storage;
 	static struct attester attester;
+	static struct http_proxies proxies;
 	static struct service s;
-	s = (struct service){.config = &c, .attester = &attester, .storage = &storage};
+	s = (struct service){.config = &c, .attester = &attester, .storage = &storage, .proxies = &proxies};
 	const char *log = getenv("RUST_LOG");
 	int e;
 	if (arena_open(&a, CONFIG_ARENA))
 		return diag_fail(d, ERR_LIMIT, "out of memory");
-	if ((e = read_config(&c, &a, file, d)))
+	if ((e = read_config(&c, &a, file, d)) || (e = http_proxies_read(&proxies, &a, getenv, d)))
 		return e;
 	log_set_level(level_of(log && *log ? log : c.log_level));
 	s.attest.anchors = anchors_production;
@@ -149,7 +151,8 @@ int verb_serve(int argc, char **argv)
 			      "Serves the KMS from files in core.cert_dir, with evidence of the guest agent at DSTACK_AGENT_ADDRESS.\n"
 			      "FILE is read as JSON if its name ends in .json, else as TOML, after /etc/kms/kms.{toml,json} and "
 			      "./kms.{toml,json}.\n"
-			      "Environment: RUST_LOG, DSTACK_AGENT_ADDRESS, DSTACK_KMS_ADMIN_TOKEN, PCCS_URL.\n",
+			      "Environment: RUST_LOG, DSTACK_AGENT_ADDRESS, DSTACK_KMS_ADMIN_TOKEN, PCCS_URL, HTTP_PROXY, HTTPS_PROXY, "
+			      "ALL_PROXY, NO_PROXY.\n",
 			      o == 'h' ? stdout : stderr);
 			return o == 'h' ? 0 : 2;
 		}

@@ -73,6 +73,7 @@ static int call(const struct auth_webhook *w, struct arena *a, const char *path,
 			       .user_agent = "dstack-kms/" UKMS_VERSION,
 			       .trust = w->roots ? HTTP_TRUST_ROOTS : HTTP_TRUST_NONE,
 			       .roots = w->roots,
+			       .proxies = w->proxies,
 			       .redirects = REDIRECTS,
 			       .timeout_ms = w->timeout_ms,
 			       .body_max = BODY_MAX};

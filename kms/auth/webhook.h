@@ -7,8 +7,9 @@
 
 struct auth_webhook {
 	const char *url;
-	unsigned timeout_ms;            /* for one call, everything included */
-	const struct http_roots *roots; /* for https; NULL: https is refused */
+	unsigned timeout_ms;                /* for one call, everything included */
+	const struct http_roots *roots;     /* for https; NULL: https is refused */
+	const struct http_proxies *proxies; /* NULL: none */
 };
 
 /* w must outlive the backend. */

@@ -216,12 +216,12 @@ static int special_address(const struct url *u, struct address *a, struct diag *
 	return 0;
 }
 
-int link_dial(struct link_to *l, int64_t connect_deadline, struct diag *d)
+int link_dial(struct link_to *l, const struct url *to, int64_t connect_deadline, struct diag *d)
 {
 	struct address list[ADDRESSES_MAX] = {0};
 	size_t n = 1;
-	int e = l->url->scheme == URL_HTTP || l->url->scheme == URL_HTTPS ? resolve(l->url, connect_deadline, list, &n, d)
-									  : special_address(l->url, &list[0], d);
+	int e = to->scheme == URL_HTTP || to->scheme == URL_HTTPS ? resolve(to, connect_deadline, list, &n, d)
+								  : special_address(to, &list[0], d);
 	if (e)
 		return e;
 	for (size_t i = 0; i < n; i++) {

@@ -109,6 +109,7 @@ int get_keys(const struct get_keys *g, struct arena *a, int64_t now, struct span
 	struct kms_client c = {.base = kms_client_base(a, SPAN_STR(g->url)),
 			       .trust = g->root ? HTTP_TRUST_ROOTS : HTTP_TRUST_CAPTURE,
 			       .roots = g->root,
+			       .proxies = g->proxies,
 			       .timeout_ms = g->timeout_ms};
 	struct get_temp_ca_cert_response temp;
 	struct get_app_key_request req = {.api_version = 1, .vm_config = SPAN_LIT("")};

@@ -6,9 +6,10 @@
 #include "kms/client/http_client.h"
 
 struct get_keys {
-	const char *url;               /* of the KMS, with or without /prpc */
-	const struct http_roots *root; /* the KMS's root CA, known beforehand; NULL: the first answer is believed */
-	struct span root_pem;          /* its text, or empty; must then equal what the KMS says by key */
+	const char *url;                    /* of the KMS, with or without /prpc */
+	const struct http_roots *root;      /* the KMS's root CA, known beforehand; NULL: the first answer is believed */
+	struct span root_pem;               /* its text, or empty; must then equal what the KMS says by key */
+	const struct http_proxies *proxies; /* or NULL */
 	struct attester attester;
 	struct span app_id;  /* 20 bytes, or empty: extension 1.3 is left out */
 	unsigned timeout_ms; /* of one call */

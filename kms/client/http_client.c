@@ -3,14 +3,19 @@
 #include "base/wr.h"
 #include "kms/client/answer.h"
 #include "kms/client/link.h"
+#include "kms/client/proxy.h"
 
 enum { REQUEST_HEAD_MAX = 16384, BODY_DEFAULT = 16 * 1024 * 1024, CHUNK = 16384 };
 
 static int request_head(struct wr *w, const struct http_fetch *f, const struct url *u, const char *method, struct span body,
-			bool same_origin)
+			bool same_origin, const struct url *proxy)
 {
-	wr_fmt(w, "%s %s HTTP/1.1\r\nHost: %s\r\nAccept: %s\r\n", method, u->scheme == URL_UNIX && f->path ? f->path : u->target,
-	       u->authority, f->accept ? f->accept : "*/*");
+	/* A proxy that sees the request itself is told the whole URL. */
+	bool seen = proxy && u->scheme == URL_HTTP;
+	const char *target = u->scheme == URL_UNIX && f->path ? f->path : seen ? u->shown : u->target;
+	wr_fmt(w, "%s %s HTTP/1.1\r\nHost: %s\r\nAccept: %s\r\n", method, target, u->authority, f->accept ? f->accept : "*/*");
+	if (seen && proxy->basic)
+		wr_fmt(w, "Proxy-Authorization: Basic %s\r\n", proxy->basic);
 	if (f->user_agent)
 		wr_fmt(w, "User-Agent: %s\r\n", f->user_agent);
 	if (u->basic)
@@ -69,12 +74,15 @@ static int exchange(struct arena *a, const struct http_fetch *f, const struct ur
 	struct http_answer w = {0};
 	uint8_t *head_bytes = arena_alloc(a, REQUEST_HEAD_MAX);
 	struct wr head = wr_to(head_bytes, head_bytes ? REQUEST_HEAD_MAX : 0);
-	if (request_head(&head, f, u, method, body, same_origin) != 0)
+	const struct url *proxy = http_proxy_for(f->proxies, u);
+	if (request_head(&head, f, u, method, body, same_origin, proxy) != 0)
 		return diag_fail(d, ERR_LIMIT, "request head too large");
 	if (http_answer_open(&w, f->body_max ? f->body_max : BODY_DEFAULT, strcmp(method, "HEAD") == 0) != 0)
 		return diag_fail(d, ERR_LIMIT, "no memory for the response");
 	int64_t connect = f->connect_ms ? clock_ms() + f->connect_ms : deadline;
-	int e = link_dial(&l, connect < deadline ? connect : deadline, d);
+	int e = link_dial(&l, proxy ? proxy : u, connect < deadline ? connect : deadline, d);
+	if (!e && proxy && u->scheme == URL_HTTPS)
+		e = http_proxy_tunnel(&l, proxy, d);
 	if (!e && u->scheme == URL_HTTPS)
 		e = link_handshake(&l, d);
 	if (e == ERR_TIMEOUT)
@@ -157,14 +165,16 @@ int http_fetch(struct arena *a, const struct http_fetch *f, struct http_reply *o
 	return e ? diag_wrap(d, e, "error sending request for url (%s)", first) : 0;
 }
 
-static int fetcher_get(void *roots, struct arena *a, const char *url, int timeout_ms, struct fetched *out, struct diag *d)
+static int fetcher_get(void *self, struct arena *a, const char *url, int timeout_ms, struct fetched *out, struct diag *d)
 {
+	const struct http_means *m = self;
 	struct http_reply r;
 	const struct http_fetch f = {
 		.method = "GET",
 		.url = url,
-		.trust = roots ? HTTP_TRUST_ROOTS : HTTP_TRUST_SIGNED,
-		.roots = roots,
+		.trust = m->roots ? HTTP_TRUST_ROOTS : HTTP_TRUST_SIGNED,
+		.roots = m->roots,
+		.proxies = m->proxies,
 		.redirects = 10,
 		.timeout_ms = timeout_ms > 0 ? (unsigned)timeout_ms : 0,
 	};
@@ -173,7 +183,7 @@ static int fetcher_get(void *roots, struct arena *a, const char *url, int timeou
 	return e;
 }
 
-struct fetcher http_fetcher(const struct http_roots *roots)
+struct fetcher http_fetcher(const struct http_means *means)
 {
-	return (struct fetcher){.get = fetcher_get, .self = (void *)(uintptr_t)roots};
+	return (struct fetcher){.get = fetcher_get, .self = (void *)(uintptr_t)means};
 }

@@ -18,7 +18,8 @@ enum http_trust {
 	HTTP_TRUST_SIGNED,  /* any certificate: only for documents that are signed themselves, and judged by that signature */
 };
 
-struct http_roots; /* trust anchors, parsed once */
+struct http_roots;   /* trust anchors, parsed once */
+struct http_proxies; /* kms/client/proxy.h */
 
 /* Reads every certificate of a PEM bundle (or one DER certificate). Those that are no usable anchors (another kind of key) are left out;
  * none at all is ERR_CONFIG. Thread safe for reading afterwards. */
@@ -48,6 +49,7 @@ struct http_fetch {
 	const struct http_roots *roots;
 	struct span pin_spki;                 /* DER SubjectPublicKeyInfo */
 	const struct http_identity *identity; /* NULL: none is shown, also if asked */
+	const struct http_proxies *proxies;   /* NULL: none */
 
 	unsigned redirects;  /* followed at most; 0: a 3xx is an answer like any other. Never from https to http; never with PIN or CAPTURE.
 			      */
@@ -71,9 +73,13 @@ struct http_reply {
  * connect error: Connection refused (os error 111)" and its siblings of the protocol's section 10.4. */
 int http_fetch(struct arena *a, const struct http_fetch *f, struct http_reply *out, struct diag *d);
 
-/* GET of signed documents (collateral, revocation lists, issuers): follows up to 10 redirects. roots may be NULL: then anybody may serve
- * them over https as anybody may over http. The result borrows `roots`. */
-struct fetcher http_fetcher(const struct http_roots *roots);
+/* GET of signed documents (collateral, revocation lists, issuers): follows up to 10 redirects. Without roots anybody may serve them over
+ * https as anybody may over http. The result borrows means, and what is in it. */
+struct http_means {
+	const struct http_roots *roots;     /* or NULL */
+	const struct http_proxies *proxies; /* or NULL */
+};
+struct fetcher http_fetcher(const struct http_means *means);
 
 /* The reason phrase of a status code, in the words of upstream's HTTP library: "<unknown status code>" if none is known. */
 const char *http_reason(int status);

@@ -32,6 +32,7 @@ int kms_client_call(const struct kms_client *c, struct arena *a, const char *met
 			       .roots = c->roots,
 			       .pin_spki = c->pin_spki,
 			       .identity = c->identity,
+			       .proxies = c->proxies,
 			       .connect_ms = 5000,
 			       .timeout_ms = c->timeout_ms};
 	int e = http_fetch(a, &f, r, d);

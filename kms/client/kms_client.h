@@ -11,6 +11,7 @@ struct kms_client {
 	const struct http_roots *roots;       /* HTTP_TRUST_ROOTS */
 	struct span pin_spki;                 /* HTTP_TRUST_PIN */
 	const struct http_identity *identity; /* or NULL */
+	const struct http_proxies *proxies;   /* or NULL */
 	unsigned timeout_ms;                  /* of one call */
 };
 

@@ -26,8 +26,8 @@ struct link_to {
 
 int64_t clock_ms(void);
 
-/* dial.c: the socket, connected, in l->fd. Texts as reqwest has them after "client error (Connect): ". */
-int link_dial(struct link_to *l, int64_t connect_deadline, struct diag *d);
+/* dial.c: the socket, connected to `to` (l->url, or a proxy), in l->fd. Texts as reqwest has them after "client error (Connect): ". */
+int link_dial(struct link_to *l, const struct url *to, int64_t connect_deadline, struct diag *d);
 /* Waits for POLLIN or POLLOUT. 0, ERR_TIMEOUT, ERR_IO. */
 int link_wait(const struct link_to *l, short events, struct diag *d);
 

@@ -26,6 +26,7 @@ struct kms {
 	const struct attester *attester;
 	const struct key_storage *storage;
 	const struct attest_ctx *attest;
+	const struct http_proxies *proxies; /* for the source of onboarding; NULL: none */
 	struct auth_backend auth;
 	struct identity id; /* main phase only */
 	struct own_evidence own;

@@ -178,7 +178,7 @@ int rpc_onboard_from(struct rpc_call *c, const void *request, void *response, st
 	if ((e = onboard_begin(c->kms, c->a, "KMS has already been onboarded", d)))
 		return e;
 	o->c = c;
-	o->source = (struct kms_client){.base = kms_client_base(c->a, req->source_url), .timeout_ms = CALL_MS};
+	o->source = (struct kms_client){.base = kms_client_base(c->a, req->source_url), .proxies = c->kms->proxies, .timeout_ms = CALL_MS};
 	e = o->source.base ? onboard(o, req->domain, response, d) : diag_fail(d, ERR_LIMIT, "out of memory");
 	onboard_end(c->kms);
 	return e ? diag_wrap(d, e, "Failed to onboard") : 0;

@@ -244,14 +244,14 @@ static void signed_documents_come_from_anybody_when_there_are_no_roots(void **st
 	struct http_roots *wrong;
 	struct fetched got;
 	struct diag d;
-	struct fetcher any = http_fetcher(NULL);
+	struct fetcher any = http_fetcher(&(struct http_means){0});
 	const char *url = to(&secure, "127.0.0.2", "/echo?x").url;
 	assert_int_equal(any.get(any.self, &arena, url, 2000, &got, &d), 0);
 	assert_int_equal(got.status, 200);
 	assert_span_equal(got.body, SPAN_LIT("x"));
 	/* with roots, they decide */
 	assert_int_equal(http_roots_read(&wrong, client_cert, NULL), 0);
-	struct fetcher known = http_fetcher(wrong);
+	struct fetcher known = http_fetcher(&(struct http_means){.roots = wrong});
 	assert_int_equal(known.get(known.self, &arena, url, 2000, &got, &d), ERR_CRYPTO);
 	http_roots_free(wrong);
 }
