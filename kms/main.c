@@ -4,13 +4,14 @@
 #include <unistd.h>
 
 #include "boot/boot.h"
+#include "kms/rpc/routes.h"
 #include "kms/verbs.h"
 
 static int verb_version(int argc, char **argv)
 {
 	(void)argc;
 	(void)argv;
-	puts("ukms " UKMS_VERSION);
+	puts("ukms " ROUTES_VERSION);
 	return 0;
 }
 

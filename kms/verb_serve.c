@@ -18,9 +18,25 @@ enum { CONFIG_ARENA = 16 << 20 };
 
 static const char *const places[] = {"/etc/kms/kms.toml", "/etc/kms/kms.json", "./kms.toml", "./kms.json"};
 
+/* The first admin token that is more than white space, without the white space around it; "" if there is none. */
+static const char *admin_token(struct arena *a, const char *configured)
+{
+	static const char space[] = " \t\r\n";
+	const char *places_of_token[] = {configured, getenv("DSTACK_KMS_ADMIN_TOKEN"), getenv("ADMIN_API_TOKEN")};
+	for (size_t i = 0; i < sizeof places_of_token / sizeof places_of_token[0]; i++) {
+		const char *t = places_of_token[i] ? places_of_token[i] : "";
+		t += strspn(t, space);
+		size_t n = strlen(t);
+		while (n > 0 && strchr(space, t[n - 1]))
+			n--;
+		if (n > 0)
+			return arena_fmt(a, "%.*s", (int)n, t);
+	}
+	return "";
+}
+
 static int read_config(struct config *c, struct arena *a, const char *file, struct diag *d)
 {
-	const char *token = getenv("DSTACK_KMS_ADMIN_TOKEN");
 	int e;
 	config_defaults(c);
 	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
@@ -28,9 +44,8 @@ static int read_config(struct config *c, struct arena *a, const char *file, stru
 			return e;
 	if (file && (e = config_read_file(c, a, file, d)))
 		return e;
-	if (!*c->admin_auth_token)
-		c->admin_auth_token = token && *token ? token : getenv("ADMIN_API_TOKEN") ? getenv("ADMIN_API_TOKEN") : "";
-	return config_check(c, d);
+	c->admin_auth_token = admin_token(a, c->admin_auth_token);
+	return c->admin_auth_token ? config_check(c, d) : diag_fail(d, ERR_LIMIT, "out of memory");
 }
 
 /* Upstream's RUST_LOG: a level, or directives of which the one without a module counts. */

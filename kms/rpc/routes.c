@@ -6,7 +6,7 @@
 #include "kms/rpc/page.h"
 #include "kms/rpc/series.h"
 
-const char routes_version_header[] = "X-App-Version: v" UKMS_VERSION " (unknown)\r\n";
+const char routes_version_header[] = "X-App-Version: " ROUTES_VERSION "\r\n";
 
 static const char text_type[] = "text/plain; charset=utf-8";
 

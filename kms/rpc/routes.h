@@ -4,6 +4,8 @@
 
 #include "kms/rpc/rpc.h"
 
+/* The version as clients and `ukms --version` are told it (protocol section 2.8). */
+#define ROUTES_VERSION "v" UKMS_VERSION " (unknown)"
 /* Header line of every main-phase answer. */
 extern const char routes_version_header[];
 

@@ -39,7 +39,10 @@ class Platform:
 
 
 class Process:
-    def __init__(self, platform, state, *, port=0, config=None, guest=None, log=None):
+    """env: variables for the server alone; cwd: where it runs; config_file: None if it is to find its configuration itself."""
+
+    def __init__(self, platform, state, *, port=0, config=None, guest=None, log=None, env=None, cwd=None):
+        self.env, self.cwd = env or {}, cwd
         self.platform, self.state = platform, Path(state).resolve()
         self.state.mkdir(parents=True, exist_ok=True)
         self.port = port or free_port()
@@ -67,9 +70,11 @@ class Process:
         return base
 
     def start(self, wait=True):
-        env = dict(os.environ, DSTACK_AGENT_ADDRESS=f"unix:{self.state}/agent.sock")
-        self.process = subprocess.Popen([UKMS, "serve", "--config", str(self.config_file)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                        env=env, cwd=self.state if os.path.isabs(UKMS) else None)
+        # The tester's own proxies are not for servers on loopback.
+        env = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+        env |= {"DSTACK_AGENT_ADDRESS": f"unix:{self.state}/agent.sock"} | self.env
+        self.process = subprocess.Popen([os.path.abspath(UKMS), "serve", *(["--config", str(self.config_file)] if self.config_file else [])],
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, cwd=self.cwd or self.state)
         threading.Thread(target=self._read, daemon=True).start()
         if wait:
             self.wait_port()

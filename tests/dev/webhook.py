@@ -29,7 +29,8 @@ def answer(status, body, headers=(), reason="X"):
 class Webhook:
     """reply: None, or a function of an Asked that gives the bytes of an answer, None for the usual one, b"" to close at once."""
 
-    def __init__(self, port=0):
+    def __init__(self, tls=None):
+        """tls: an SSL context of a server."""
         self.asked, self.reply, self.reason, self.gateway, self.info = [], None, "", "gateway-app", INFO
         self.allow = {"/bootAuth/app": True, "/bootAuth/kms": True}
 
@@ -52,12 +53,16 @@ class Webhook:
         class Server(socketserver.ThreadingTCPServer):
             allow_reuse_address = daemon_threads = True
 
+            def get_request(self):
+                connection, address = super().get_request()
+                return (tls.wrap_socket(connection, server_side=True) if tls else connection), address
+
             def handle_error(self, request, client_address):
                 pass
 
-        self.server = Server(("127.0.0.1", port), Handler)
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.port = self.server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def usual(self, asked):

@@ -31,8 +31,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct diag d = {0};
 	struct url u;
 	char target[512];
-	snprintf(all, sizeof all, "%.*s", SPAN_FMT(line(&rest)));
-	snprintf(except, sizeof except, "%.*s", SPAN_FMT(line(&rest)));
+	struct span first = line(&rest), second = line(&rest);
+	snprintf(all, sizeof all, "%.*s", SPAN_FMT(first));
+	snprintf(except, sizeof except, "%.*s", SPAN_FMT(second));
 	snprintf(target, sizeof target, "%.*s", SPAN_FMT(rest));
 	if (http_proxies_read(&p, &a, env, &d) || url_parse(&a, target, &u, &d))
 		return 0;
