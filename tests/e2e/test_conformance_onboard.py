@@ -49,6 +49,11 @@ def certs_of(kms):
     return kms.state / "certs"
 
 
+def identity_files(directory):
+    """The files of the protocol by name; the audit chain keeps its own beside them."""
+    return {p.name: p.read_bytes() for p in directory.iterdir() if p.name != "audit-head"} if directory.exists() else {}
+
+
 def load(kms, name):
     return serialization.load_pem_private_key((certs_of(kms) / name).read_bytes(), None)
 
@@ -67,7 +72,7 @@ def test_bootstrap_answer_and_files(start, platform):
     body = json.loads(got.body)
     assert list(body) == ["ca_pubkey", "k256_pubkey", "attestation"]
     certs = certs_of(kms)
-    assert sorted(p.name for p in certs.iterdir()) == sorted(KEYS + CERTS + ("rpc-domain", "bootstrap-info.json"))
+    assert sorted(identity_files(certs)) == sorted(KEYS + CERTS + ("rpc-domain", "bootstrap-info.json"))
     for name in KEYS:
         assert stat.S_IMODE((certs / name).stat().st_mode) == 0o600, name
     assert stat.S_IMODE(certs.stat().st_mode) & 0o077 == 0
@@ -140,18 +145,18 @@ def test_domains_that_fail(start, domain, text):
     for method, request in (("Bootstrap", {"domain": domain}), ("Onboard", {"source_url": "https://127.0.0.1:9", "domain": domain})):
         assert error(setup_call(kms, method, request)).endswith(text)
     refused(setup_call(kms, "Bootstrap", {"domain": domain}), text)
-    assert not certs_of(kms).exists() or not any(certs_of(kms).iterdir())
+    assert identity_files(certs_of(kms)) == {}
 
 
 def test_nothing_is_made_twice(start):
     kms = start()
     assert setup_call(kms, "Bootstrap", {"domain": "kms.test"}).status == 200
-    files = {p.name: p.read_bytes() for p in certs_of(kms).iterdir()}
+    files = identity_files(certs_of(kms))
     refused(setup_call(kms, "Bootstrap", {"domain": "other.test"}), "KMS has already been bootstrapped")
     refused(setup_call(kms, "Onboard", {"source_url": "https://127.0.0.1:9", "domain": "other.test"}), "KMS has already been onboarded")
     # The domain is looked at first.
     refused(setup_call(kms, "Bootstrap", {"domain": ""}), "domain must be a non-empty ASCII DNS name of at most 253 bytes")
-    assert {p.name: p.read_bytes() for p in certs_of(kms).iterdir()} == files
+    assert identity_files(certs_of(kms)) == files
 
 
 @pytest.mark.parametrize("name", ["bootstrap-info.json", "root-ca.key", "root-k256.key"])
@@ -163,7 +168,7 @@ def test_a_partial_set_is_not_overwritten(start, platform, tmp_path, name):
     refused(setup_call(kms, "Bootstrap", {"domain": "kms.test"}), "KMS has already been bootstrapped")
     if name != "bootstrap-info.json":
         refused(setup_call(kms, "Onboard", {"source_url": "https://127.0.0.1:9", "domain": "kms.test"}), "KMS has already been onboarded")
-    assert [p.name for p in certs.iterdir()] == [name] and (certs / name).read_bytes() == b"something"
+    assert identity_files(certs) == {name: b"something"}
 
 
 def test_bootstraps_at_once_make_one_set_of_keys(start):
@@ -187,7 +192,7 @@ def test_bootstrap_asks_the_policy(start, hook, platform):
     hook.reply = lambda asked: answer(503, b"down")
     refused(setup_call(kms, "Bootstrap", {"domain": "kms.test"}),
             f"KMS is not allowed to bootstrap: failed to call KMS auth check: auth api {hook.url}/bootAuth/kms returned 503 Service Unavailable: down")
-    assert not certs_of(kms).exists() or not any(certs_of(kms).iterdir())
+    assert identity_files(certs_of(kms)) == {}
     hook.reply, hook.allow["/bootAuth/kms"] = None, True
     assert setup_call(kms, "Bootstrap", {"domain": "kms.test"}).status == 200
 
@@ -280,11 +285,11 @@ def test_finish_without_keys_ends_the_process(start):
 def test_restart_reissues_only_the_rpc_certificate(start):
     kms = start()
     kms.bootstrap()
-    before = {p.name: p.read_bytes() for p in certs_of(kms).iterdir()}
+    before = identity_files(certs_of(kms))
     kms.stop()
     kms = start()
     kms.wait_tls()
-    after = {p.name: p.read_bytes() for p in certs_of(kms).iterdir()}
+    after = identity_files(certs_of(kms))
     assert {n for n in before if before[n] != after.get(n)} == {"rpc.crt"} and set(before) == set(after)
 
 
@@ -314,7 +319,7 @@ def test_auto_bootstrap(start, hook):
     config["core"]["onboard"] = {"auto_bootstrap_domain": "auto.test"}
     kms = start(config=config)
     kms.wait_tls()
-    assert sorted(p.name for p in certs_of(kms).iterdir()) == sorted(KEYS + CERTS + ("rpc-domain",))
+    assert sorted(identity_files(certs_of(kms))) == sorted(KEYS + CERTS + ("rpc-domain",))
     assert kms.kms().call("GetMeta")["bootstrap_info"] is None
     assert [a.target for a in hook.take()][0] == "/bootAuth/kms"
 
@@ -329,7 +334,7 @@ def test_auto_bootstrap_refused_ends_the_process(platform, tmp_path, hook, allow
         assert kms.process.wait(10) != 0
         time.sleep(0.1)
         assert any(said in line for line in kms.lines), kms.lines
-        assert not certs_of(kms).exists() or not any(certs_of(kms).iterdir())
+        assert identity_files(certs_of(kms)) == {}
     finally:
         kms.stop()
 
@@ -367,7 +372,7 @@ def test_onboard(start, source, hook, suffix):
     asked = hook.take()
     assert [a.target for a in asked] == ["/bootAuth/kms"] and asked[0].body == compact(boot_info(source.guest))
     old, new = certs_of(source), certs_of(kms)
-    assert sorted(p.name for p in new.iterdir()) == sorted(KEYS + CERTS + ("rpc-domain",))
+    assert sorted(identity_files(new)) == sorted(KEYS + CERTS + ("rpc-domain",))
     for name in ("tmp-ca.key", "root-ca.key", "root-k256.key"):
         assert (old / name).read_bytes() == (new / name).read_bytes(), name
     assert (old / "rpc.key").read_bytes() != (new / "rpc.key").read_bytes() and (new / "rpc-domain").read_bytes() == b"new.test"
@@ -385,7 +390,7 @@ def test_onboard_refused_by_our_policy(start, source, hook):
     hook.reply = lambda asked: answer(500, b"x")
     refused(setup_call(kms, "Onboard", request), f"Failed to onboard: Source KMS is not allowed for onboarding: failed to call KMS auth check: auth api {hook.url}/bootAuth/kms returned "
             "500 Internal Server Error: x")
-    assert not certs_of(kms).exists() or not any(certs_of(kms).iterdir())
+    assert identity_files(certs_of(kms)) == {}
 
 
 def test_onboard_refused_by_the_source(start, hook, platform):
