@@ -96,8 +96,6 @@ int container_v0_decode(struct arena *a, struct span in, bool strict_end, struct
 	ev->container = 0;
 	ev->variant = (enum variant)variant;
 	ev->quote = scale_bytes(&r);
-	if (ev->quote.n > QUOTE_MAX)
-		rd_fail(&r);
 	switch (ev->variant) {
 	case VARIANT_TDX:
 		tdx_events(a, &r, ev, &full);

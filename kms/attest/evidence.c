@@ -118,8 +118,8 @@ int evidence_from_legacy(struct arena *a, struct span quote, struct span event_l
 			list[ev->event_count++] = (struct runtime_event){t->name, t->payload, t->version};
 	}
 	ev->events = list;
-	if (quote.n > QUOTE_MAX)
-		return diag_fail(d, ERR_LIMIT, "Invalid TDX quote: longer than %d bytes", (int)QUOTE_MAX);
+	if (quote.n > CONTAINER_MAX)
+		return diag_fail(d, ERR_LIMIT, "Invalid TDX quote: longer than %d bytes", (int)CONTAINER_MAX);
 	e = quote_parse(quote, &q, d);
 	if (e)
 		return diag_wrap(d, e, "Invalid TDX quote");

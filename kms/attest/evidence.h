@@ -6,7 +6,7 @@
 
 enum {
 	CONTAINER_MAX = 10 * 1024 * 1024,
-	QUOTE_MAX = 1024 * 1024,
+	QUOTE_MAX = 1024 * 1024,         /* where it has to be copied: V1 */
 	EVENT_LOG_JSON_MAX = 192 * 1024, /* real ones have 20 KiB; what JSON unfolds into stays below 8 MiB */
 	EVENTS_MAX = 8192,               /* of each list; keeps what one container unfolds into below 2 MiB */
 };

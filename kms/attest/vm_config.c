@@ -121,6 +121,18 @@ static int parse_tree(struct arena *a, const struct json *top, struct vm_config 
 	return 0;
 }
 
+/* Blanks around a document are no part of it, nor of what its length is bounded for. */
+static struct span without_blanks(struct span text)
+{
+	struct rd r = rd_from(text);
+	while (r.left && memchr(" \t\r\n", rd_peek(&r), 4))
+		rd_skip(&r, 1);
+	text = rd_rest(&r);
+	while (text.n && memchr(" \t\r\n", text.p[text.n - 1], 4))
+		text.n--;
+	return text;
+}
+
 int vm_config_parse(struct arena *a, struct span text, bool unwrap, struct vm_config *out, struct diag *d)
 {
 	const struct json *top;
@@ -128,6 +140,7 @@ int vm_config_parse(struct arena *a, struct span text, bool unwrap, struct vm_co
 	*out = (struct vm_config){0};
 	if (text.n == 0)
 		return 0;
+	text = without_blanks(text);
 	if (text.n > VM_CONFIG_MAX)
 		return diag_fail(d, ERR_LIMIT, "%s: longer than %d bytes", what, (int)VM_CONFIG_MAX);
 	int e = json_parse_repeats(a, text, &top, d);

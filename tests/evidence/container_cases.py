@@ -95,6 +95,20 @@ for first in (0x7F, 0x90, 0xDC, 0xDD, 0xE0, 0xC0, 0xFF, ord("{")):
     v0(f"first_byte_{first:02x}", ("decode", "Unknown attestation wire format"), edit=lambda b, first=first: bytes([first]) + b[1:])
 for first in (0x80, 0x8F, 0xDE, 0xDF):
     v0(f"first_byte_{first:02x}", ("decode", "V1"), edit=lambda b, first=first: bytes([first]) + b[1:])
+
+
+def fill(e, set_):
+    """Makes the container 10 MiB long to the byte."""
+    missing = (10 << 20) - len(e.v0())
+    set_(missing)
+    set_(missing - (len(e.v0()) - (10 << 20)))
+    assert len(e.v0()) == 10 << 20
+
+
+v0("ten_mebibytes_of_padding", "accept", lambda e: fill(e, lambda n, q=e.quote: setattr(e, "quote", q + bytes(n))))
+v0("ten_mebibytes_of_blanks", "accept", lambda e: fill(e, lambda n: setattr(e, "config", " " * (n // 2) + "{}" + "\n" * (n - n // 2))))
+v0("ten_mebibytes_of_log", "accept", lambda e: fill(e, lambda n: setattr(e, "log", [(0, 1, b"", "", bytes(n))])))
+v0("ten_mebibytes_and_a_byte", ("decode", "large"), lambda e: fill(e, lambda n, q=e.quote: setattr(e, "quote", q + bytes(n))), edit=lambda b: b + b"\0")
 v0("above_ten_mebibytes", ("decode", "large"), lambda e: setattr(e, "config", " " * (10 << 20)))
 
 # --- 1.4 ----------------------------------------------------------------------------------------------------------------------------------------
