@@ -121,14 +121,19 @@ static int parse_tree(struct arena *a, const struct json *top, struct vm_config 
 	return 0;
 }
 
+static bool is_blank(uint8_t c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 /* Blanks around a document are no part of it, nor of what its length is bounded for. */
 static struct span without_blanks(struct span text)
 {
 	struct rd r = rd_from(text);
-	while (r.left && memchr(" \t\r\n", rd_peek(&r), 4))
+	while (r.left && is_blank(rd_peek(&r)))
 		rd_skip(&r, 1);
 	text = rd_rest(&r);
-	while (text.n && memchr(" \t\r\n", text.p[text.n - 1], 4))
+	while (text.n && is_blank(text.p[text.n - 1]))
 		text.n--;
 	return text;
 }
