@@ -8,7 +8,7 @@ import hashlib
 from dataclasses import dataclass, field, replace
 
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
 from tests.dev.pki import der_oid as oid, der_tlv as tlv
 
@@ -58,6 +58,11 @@ def rsa_key(label, size=2048):
     return rsa.generate_private_key(65537, size)
 
 
+@functools.lru_cache(None)
+def ed_key(label):
+    return ed25519.Ed25519PrivateKey.from_private_bytes(hashlib.sha256(label.encode()).digest())
+
+
 def spki(key):
     return key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
@@ -73,6 +78,7 @@ ALGORITHMS = {
     "ecdsa-sha256": (sequence(oid("1.2.840.10045.4.3.2")), hashes.SHA256, None),
     "ecdsa-sha384": (sequence(oid("1.2.840.10045.4.3.3")), hashes.SHA384, None),
     "ecdsa-sha512": (sequence(oid("1.2.840.10045.4.3.4")), hashes.SHA512, None),
+    "ed25519": (sequence(oid("1.3.101.112")), None, "itself"),
     "rsa-sha1": (sequence(oid("1.2.840.113549.1.1.5"), NULL), hashes.SHA1, "pkcs1"),
     "rsa-sha256": (sequence(oid("1.2.840.113549.1.1.11"), NULL), hashes.SHA256, "pkcs1"),
     "rsa-sha384": (sequence(oid("1.2.840.113549.1.1.12"), NULL), hashes.SHA384, "pkcs1"),
@@ -85,6 +91,8 @@ ALGORITHMS = {
 
 def sign(key, algorithm, data):
     _, digest, how = ALGORITHMS[algorithm]
+    if how == "itself":
+        return key.sign(data)
     if how is None:
         return key.sign(data, ec.ECDSA(digest()))
     if how == "pkcs1":
@@ -93,6 +101,8 @@ def sign(key, algorithm, data):
 
 
 def usual_algorithm(key):
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        return "ed25519"
     return "rsa-sha256" if isinstance(key, rsa.RSAPrivateKey) else "ecdsa-sha384" if key.curve.name == "secp384r1" else "ecdsa-sha256"
 
 

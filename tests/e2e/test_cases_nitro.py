@@ -279,6 +279,13 @@ chain("intermediate with an RSA key, SHA-1", LEAF.but(issuer=rsa_ca, algorithm="
 longest = instance.but(key=rsa8192.Key())
 for algorithm in ("rsa-sha256", "rsa-sha384", "rsa-sha512"):
     chain(f"intermediate with an RSA key of 8192 bits, {algorithm}", LEAF.but(issuer=longest, algorithm=algorithm), [AWS.root, AWS.region, longest])
+for i in range(16):
+    edwards = instance.but(key=certs.ed_key(f"instance {i}"))
+    chain(f"intermediate with an Ed25519 key, {i}", LEAF.but(issuer=edwards), [AWS.root, AWS.region, edwards])
+chain("intermediate with an Ed25519 key that did not sign", LEAF.but(issuer=edwards, signer=certs.ed_key("x")), [AWS.root, AWS.region, edwards], "")
+chain("an ECDSA signature under an Ed25519 key", LEAF.but(issuer=edwards, signer=KEY), [AWS.root, AWS.region, edwards], "")
+chain("an Ed25519 signature under a P-384 key", LEAF.but(signer=certs.ed_key("x")), None, "")
+chain("Ed25519 with a parameter", LEAF.but(issuer=edwards, inner_algorithm=certs.sequence(certs.oid("1.3.101.112"), certs.NULL)), [AWS.root, AWS.region, edwards], "")
 small = instance.but(key=rsa_key("small", 1024))
 chain("intermediate with an RSA key of 1024 bits", LEAF.but(issuer=small), [AWS.root, AWS.region, small], "")
 below = [AWS.root]
@@ -297,6 +304,11 @@ chain("intermediate with name constraints", LEAF, [AWS.root, AWS.region, instanc
 p256_leaf = LEAF.but(key=ec_key("p256 leaf", certs.ec.SECP256R1))
 members = but(certificate=p256_leaf.der)
 cases.add("leaf with a P-256 key", cbor.encode(sign(cbor.encode(members))), error="")
+ed_leaf = LEAF.but(key=certs.ed_key("leaf"))
+cases.add("leaf with an Ed25519 key", cbor.encode(sign(cbor.encode(but(certificate=ed_leaf.der)))), error="")
+edwards_root = AWS.root.but(key=certs.ed_key("root"))
+under = AWS.region.but(issuer=edwards_root)
+cases.add("a root with an Ed25519 key", cbor.encode(sign(cbor.encode(but(cabundle=[b"", under.der, instance.der])))), root_nitro=edwards_root.der)
 cases.add("leaf with an RSA key", cbor.encode(sign(cbor.encode(but(certificate=LEAF.but(key=rsa_key("instance")).der)))), error="")
 cases.add("another root", cbor.encode(sign(cbor.encode(MEMBERS))), error="", root_nitro=nitro.Authority(NOW, "other").root.der)
 cases.add("the built-in root", cbor.encode(sign(cbor.encode(MEMBERS))), error="", root_nitro=None)

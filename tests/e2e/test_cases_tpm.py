@@ -237,6 +237,10 @@ chain("critical TPM name in the key's certificate", ak(extension("2.5.29.17", ce
 chain("signed with SHA-1", GOOGLE.ak(algorithm="rsa-sha1"), "certificate chain")
 for algorithm in ("rsa-sha384", "rsa-sha512", "pss-sha256", "pss-sha384", "pss-sha512"):
     chain(f"signed with {algorithm}", GOOGLE.ak(algorithm=algorithm))
+edwards = MIDDLE.but(key=certs.ed_key("middle"))
+chain("middle with an Ed25519 key, its list too", GOOGLE.ak(issuer=edwards), None, {URL + "middle.crt": edwards.der, URL + "middle.crl": GOOGLE.list(edwards)})
+revoked = GOOGLE.ak(issuer=edwards)
+chain("middle with an Ed25519 key, its list names the key", revoked, "CertRevoked", {URL + "middle.crt": edwards.der, URL + "middle.crl": GOOGLE.list(edwards, [revoked.serial])})
 chain("root of the same name, other key", AK, "certificate chain", root_gcp=ROOT.but(key=rsa_key("other")).der)
 chain("root expired", AK, root_gcp=ROOT.but(end=NOW - 1).der)
 chain("root with name constraints", AK, "", root_gcp=ROOT.but(extensions=(basic(True), extension("2.5.29.30", certs.sequence(certs.tlv(
