@@ -110,6 +110,7 @@ class Machine:
             self._start_tpm(run)
             command += ["-chardev", f"socket,id=tpm,path={run}/tpm.sock", "-tpmdev", "emulator,id=tpm0,chardev=tpm",
                         "-device", "tpm-tis,tpmdev=tpm0"]
+        command += ["-qmp", f"unix:{run}/qmp.sock,server=on,wait=off"]
         self.started = time.monotonic()
         self.qemu = subprocess.Popen(command + self.extra, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         threading.Thread(target=self._read, daemon=True).start()
@@ -155,6 +156,18 @@ class Machine:
                 if left <= 0:
                     raise MachineError(f"no {text!r} on the console in {timeout} s; console:\n" + "\n".join(self.lines[-40:]))
                 self.arrived.wait(min(left, 0.5))
+
+    def power_button(self, timeout=60):
+        """Presses it and waits until the machine is off. An orderly end: the TPM counts every other one as a failed authorization."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(timeout)
+            s.connect(f"{self.run_dir}/qmp.sock")
+            for command in ("qmp_capabilities", "system_powerdown"):
+                s.sendall(b'{"execute": "%s"}\n' % command.encode())
+            try:
+                self.qemu.wait(timeout)
+            except subprocess.TimeoutExpired:
+                raise MachineError(f"the machine is still on {timeout} s after the power button; console:\n" + self.console()) from None
 
     def stop(self):
         """Power cut."""

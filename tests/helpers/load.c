@@ -1,17 +1,22 @@
 /* Load for a server over TLS: one line of JSON on stdout.
  *
- *	load PORT fresh SECONDS THREADS [RATE] [-p PATH] [-b BODY-FILE] [-c CERT.der -k KEY-SCALAR-HEX]	a connection per request
- *	load PORT keep  SECONDS THREADS [RATE] ...							many requests per connection
- *	load PORT idle  COUNT									COUNT connections, kept until stdin ends
+ *	load PORT fresh SECONDS THREADS [RATE] [OPTION]...	a connection per request
+ *	load PORT keep  SECONDS THREADS [RATE] [OPTION]...	many requests per connection
+ *	load PORT idle  COUNT					COUNT connections, kept until stdin ends
  *
- * RATE: requests per second of all threads together, evenly spaced, latency counted from the time a request was due; 0: as fast as
- *possible. */
+ * -p PATH, -b BODY-FILE: what is asked. -c CERT.der -k KEY-SCALAR-HEX: a client certificate. -e TEXT: what every answer with status 200
+ * must contain; "wrong" counts those that do not.
+ *
+ * RATE: requests per second of all threads together, evenly spaced. Latency counts from the time a request was due, not from when a thread
+ * was free to send it, so a server that stalls is charged for everything that it kept waiting; "unsent" counts what was due and never sent.
+ * 0: as fast as possible. Latencies are those of answers, whatever their status; cpu_us is the CPU time of this program. */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -23,7 +28,7 @@
 #include "crypto/tls.h"
 #include "kms/server/metrics.h"
 
-enum { SAMPLES = 1 << 20, ANSWER_MAX = 65536 };
+enum { SAMPLES = 1 << 20, ANSWER_MAX = 65536, WRONG = 1 };
 
 struct peer {
 	br_ssl_client_context cc;
@@ -39,10 +44,12 @@ static const char *path = "/echo?x";
 static struct span body, cert;
 static uint8_t key[32];
 static bool keep;
-static uint64_t end_us, start_us, gap_us;
+static const char *expected;
+static uint64_t end_us, start_us;
+static double gap_us;
 static uint32_t samples[SAMPLES];
 static atomic_uint sample_count;
-static atomic_ulong due, ok, unavailable, refused, failed;
+static atomic_ulong due, ok, wrong, unavailable, refused, failed, unsent;
 
 static void *room(void *self, size_t n)
 {
@@ -128,7 +135,7 @@ static bool put(struct peer *p, struct span s)
 	return true;
 }
 
-/* The status of one exchange, 0 if it failed. */
+/* The status of one exchange, 0 if it failed, WRONG if it is 200 and not what was expected. */
 static int exchange(struct peer *p)
 {
 	char head[512], answer[ANSWER_MAX + 1];
@@ -152,14 +159,15 @@ static int exchange(struct peer *p)
 		if (split && length)
 			want = (size_t)(split + 4 - answer) + strtoul(length + 16, NULL, 10);
 	} while (want == 0 || total < want);
-	return atoi(answer + 9);
+	int status = atoi(answer + 9);
+	return status == 200 && expected && !strstr(answer, expected) ? WRONG : status;
 }
 
 static void sleep_until(uint64_t us)
 {
-	uint64_t now = metric_now_us();
-	if (us > now)
-		nanosleep(&(struct timespec){(time_t)((us - now) / 1000000), (long)((us - now) % 1000000) * 1000}, NULL);
+	if (us > metric_now_us())
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &(struct timespec){(time_t)(us / 1000000), (long)(us % 1000000) * 1000},
+				NULL);
 }
 
 static void *worker(void *arg)
@@ -167,14 +175,21 @@ static void *worker(void *arg)
 	(void)arg;
 	struct peer *p = malloc(sizeof *p);
 	bool open = false;
+	prctl(PR_SET_TIMERSLACK, 1);
 	while (p) {
 		uint64_t from = metric_now_us();
-		if (gap_us) {
-			from = start_us + atomic_fetch_add(&due, 1) * gap_us;
+		if (gap_us > 0) {
+			from = start_us + (uint64_t)((double)atomic_fetch_add(&due, 1) * gap_us);
 			sleep_until(from);
 		}
-		if (from >= end_us || metric_now_us() >= end_us)
+		if (from >= end_us)
 			break;
+		if (metric_now_us() >= end_us) {
+			atomic_fetch_add(&unsent, gap_us > 0 ? 1 : 0);
+			if (gap_us > 0)
+				continue;
+			break;
+		}
 		open = open || dial(p);
 		int status = open ? exchange(p) : 0;
 		if (!open)
@@ -183,8 +198,13 @@ static void *worker(void *arg)
 			close(p->fd);
 			open = false;
 		}
-		atomic_fetch_add(status == 200 ? &ok : status == 503 ? &unavailable : status ? &refused : &failed, 1);
-		uint32_t at = atomic_fetch_add(&sample_count, 1);
+		atomic_fetch_add(status == 200     ? &ok
+				 : status == WRONG ? &wrong
+				 : status == 503   ? &unavailable
+				 : status          ? &refused
+						   : &failed,
+				 1);
+		uint32_t at = status ? atomic_fetch_add(&sample_count, 1) : SAMPLES;
 		if (at < SAMPLES)
 			samples[at] = (uint32_t)(metric_now_us() - from);
 	}
@@ -234,9 +254,11 @@ int main(int argc, char **argv)
 	getrlimit(RLIMIT_NOFILE, &files);
 	files.rlim_cur = files.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &files);
-	while ((c = getopt(argc, argv, "p:b:c:k:")) != -1) {
+	while ((c = getopt(argc, argv, "p:b:c:e:k:")) != -1) {
 		if (c == 'p')
 			path = optarg;
+		else if (c == 'e')
+			expected = optarg;
 		else if (c == 'b')
 			body = load_file(optarg);
 		else if (c == 'c')
@@ -254,7 +276,7 @@ int main(int argc, char **argv)
 	keep = strcmp(argv[1], "keep") == 0;
 	unsigned threads = argc > 3 ? (unsigned)atoi(argv[3]) : 1;
 	double rate = argc > 4 ? atof(argv[4]) : 0;
-	gap_us = rate > 0 ? (uint64_t)(1e6 / rate) : 0;
+	gap_us = rate > 0 ? 1e6 / rate : 0;
 	start_us = metric_now_us();
 	end_us = start_us + (uint64_t)(atof(argv[2]) * 1e6);
 	pthread_t *t = calloc(threads ? threads : 1, sizeof *t);
@@ -267,9 +289,13 @@ int main(int argc, char **argv)
 	double seconds = (double)(metric_now_us() - start_us) / 1e6;
 	uint32_t n = sample_count < SAMPLES ? sample_count : SAMPLES;
 	qsort(samples, n, sizeof samples[0], by_size);
-	printf("{\"seconds\":%.3f,\"ok\":%lu,\"unavailable\":%lu,\"refused\":%lu,\"failed\":%lu,\"per_second\":%.1f,\"p50_us\":%u,\"p99_"
-	       "us\":%u}\n",
-	       seconds, atomic_load(&ok), atomic_load(&unavailable), atomic_load(&refused), atomic_load(&failed), (double)ok / seconds,
-	       n ? samples[n / 2] : 0, n ? samples[n - 1 - n / 100] : 0);
+	struct rusage u;
+	getrusage(RUSAGE_SELF, &u);
+	printf("{\"seconds\":%.3f,\"cpu_us\":%.0f,\"ok\":%lu,\"wrong\":%lu,\"unavailable\":%lu,\"refused\":%lu,\"failed\":%lu,\"unsent\":%"
+	       "lu,",
+	       seconds, (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e6 + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec), ok,
+	       wrong, unavailable, refused, failed, unsent);
+	printf("\"per_second\":%.1f,\"p50_us\":%u,\"p99_us\":%u,\"max_us\":%u}\n", (double)ok / seconds, n ? samples[n / 2] : 0,
+	       n ? samples[n - 1 - n / 100] : 0, n ? samples[n - 1] : 0);
 	return 0;
 }
