@@ -202,6 +202,20 @@ static void an_older_copy_put_back_shows_once_the_store_has_changed(void **state
 	expect(1, false, false);
 }
 
+static void the_same_head_is_kept_again_after_a_counted_change(void **state)
+{
+	(void)state;
+	blank(SIZE);
+	put("keys");
+	save(1, false);
+	assert_done(sealed_store_raise_time_floor(&store, 2000000, &d));
+	expect(1, false, false);
+	save(1, false);
+	expect(1, false, true);
+	boot();
+	expect(1, false, true);
+}
+
 static void what_another_store_or_nobody_wrote_is_not_a_head(void **state)
 {
 	(void)state;
@@ -255,6 +269,7 @@ int main(void)
 		cmocka_unit_test(no_tpm_operation_and_no_write_without_need),
 		cmocka_unit_test(a_sector_that_was_not_written_whole_leaves_the_one_before),
 		cmocka_unit_test(an_older_copy_put_back_shows_once_the_store_has_changed),
+		cmocka_unit_test(the_same_head_is_kept_again_after_a_counted_change),
 		cmocka_unit_test(what_another_store_or_nobody_wrote_is_not_a_head),
 		cmocka_unit_test(a_partition_without_room_keeps_the_keys_and_no_head),
 	};
