@@ -78,6 +78,17 @@ static struct span quoted_digest(const TPM2B_ATTEST *message, TPMS_ATTEST *attes
 	return SPAN(attest->attested.quote.pcrDigest.buffer, attest->attested.quote.pcrDigest.size);
 }
 
+/* After a few power cuts the TPM locks up keys that are subject to dictionary attack protection, as Google's attestation keys are: each
+ * reset that was not announced counts as a guess (TPM 2.0 Part 1, 19.8). Their password is empty and there is nothing to guess. If the
+ * owner has set a lockout password, the reset is refused and the TPM's own time must pass. */
+static bool unlock(struct tpm *t, TSS2_RC rc)
+{
+	if (tpm_rc_base(rc) != TPM2_RC_LOCKOUT)
+		return false;
+	TPM_RUN(rc, Tss2_Sys_DictionaryAttackLockReset(tpm_sys(t), TPM2_RH_LOCKOUT, &tpm_auth_empty, NULL));
+	return rc == TSS2_RC_SUCCESS;
+}
+
 static int quote_once(struct tpm *t, uint32_t pcrs, const uint8_t qualifying[TPM_QUALIFYING_LEN], TPM2B_ATTEST *message,
 		      TPMT_SIGNATURE *signature, struct diag *d)
 {
@@ -89,6 +100,10 @@ static int quote_once(struct tpm *t, uint32_t pcrs, const uint8_t qualifying[TPM
 	*message = (TPM2B_ATTEST){.size = 0};
 	*signature = (TPMT_SIGNATURE){0};
 	TPM_RUN(rc, Tss2_Sys_Quote(tpm_sys(t), t->ak, &tpm_auth_empty, &extra, &key_default, &selection, message, signature, NULL));
+	if (unlock(t, rc)) {
+		message->size = 0;
+		TPM_RUN(rc, Tss2_Sys_Quote(tpm_sys(t), t->ak, &tpm_auth_empty, &extra, &key_default, &selection, message, signature, NULL));
+	}
 	int r = tpm_check(rc, ERR_IO, "TPM2_Quote", d);
 	if (!r && signature->sigAlg == TPM2_ALG_ECDSA) {
 		pad_left(&signature->signature.ecdsa.signatureR);

@@ -219,6 +219,24 @@ static void no_attestation_key_names_the_missing_index(void **state)
 	assert_fails(tpm_quote(&tpm, &a, POLICY, qualifying, &q, &d), ERR_MISSING, "TPM quote: attestation key (RSA): NV index 0x01c10001");
 }
 
+static void power_cuts_do_not_lock_the_attestation_key(void **state)
+{
+	(void)state;
+	/* TPMT_PUBLIC of a restricted ECDSA key on P-256, without noDA, as in Google's NV index. */
+	static const uint8_t template[] = {0x00, 0x23, 0x00, 0x0b, 0x00, 0x05, 0x00, 0x72, 0x00, 0x00, 0x00, 0x10,
+					   0x00, 0x18, 0x00, 0x0b, 0x00, 0x03, 0x00, 0x10, 0x00, 0x00, 0x00, 0x00};
+	static uint8_t block[65536];
+	static const uint8_t qualifying[TPM_QUALIFYING_LEN] = {1};
+	assert_done(tpm_nv_write(&tpm, 0x01c10003, SPAN_ARR(template), &d));
+	assert_done(tpm_nv_write(&tpm, 0x01c10002, SPAN_LIT("certificate"), &d));
+	for (int cut = 0; cut < 12; cut++) {
+		struct arena a = arena_over(block, sizeof block);
+		struct tpm_quote q;
+		assert_done(tpm_quote(&tpm, &a, POLICY, qualifying, &q, &d));
+		swtpm_power_cycle(&sw, &tpm);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -233,6 +251,7 @@ int main(void)
 		cmocka_unit_test(another_tpm_cannot_unseal),
 		cmocka_unit_test(a_dead_tpm_is_an_io_error),
 		cmocka_unit_test(no_attestation_key_names_the_missing_index),
+		cmocka_unit_test(power_cuts_do_not_lock_the_attestation_key),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }
