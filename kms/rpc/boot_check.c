@@ -74,7 +74,6 @@ int boot_check(struct rpc_call *c, const struct verified *v, enum boot_kind kind
 
 int boot_self_info(struct kms *k, struct arena *a, int64_t now, struct boot_info *b, struct diag *d)
 {
-	static const uint8_t zero[64];
 	struct span container;
 	struct verified v;
 	int e;
@@ -82,10 +81,8 @@ int boot_self_info(struct kms *k, struct arena *a, int64_t now, struct boot_info
 		return diag_fail(d, ERR_MISSING, "Failed to get local KMS attestation: this machine has no evidence to give");
 	if ((e = own_evidence_get(&k->own, k->attester, a, &container, d)))
 		return diag_wrap(d, e, "Failed to get local KMS attestation");
-	if ((e = attest_verify(k->attest, a, container, now, &v, d)))
-		return diag_wrap(d, e, "Failed to verify local KMS attestation");
-	if (memcmp(v.report_data, zero, sizeof zero) != 0)
-		return diag_fail(d, ERR_REFUSED, "Failed to verify local KMS attestation: report data mismatch");
+	if ((e = own_evidence_verify(&k->own, k->attest, a, container, now, "local KMS attestation", &v, d)))
+		return e;
 	if ((e = boot_info_derive(a, &v, SPAN_LIT(""), false, b, d)))
 		return diag_wrap(d, e, "Failed to decode app info");
 	return 0;

@@ -15,8 +15,8 @@ int attestation_info(struct kms *k, struct arena *a, int64_t now, struct attesta
 		return diag_fail(d, ERR_MISSING, "Failed to get attestation: this machine has no evidence to give");
 	if ((e = own_evidence_get(&k->own, k->attester, a, &container, d)))
 		return diag_wrap(d, e, "Failed to get attestation");
-	if ((e = attest_verify(k->attest, a, container, now, &v, d)))
-		return diag_wrap(d, e, "Failed to verify attestation");
+	if ((e = own_evidence_verify(&k->own, k->attest, a, container, now, "attestation", &v, d)))
+		return e;
 	if ((e = k->attester->vm_config(k->attester->self, a, &vm_config, d)))
 		return diag_wrap(d, e, "Failed to get VM info");
 	if ((e = boot_info_derive(a, &v, vm_config, false, b, d)) && e != ERR_REFUSED)

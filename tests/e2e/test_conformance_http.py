@@ -273,6 +273,22 @@ def test_keep_alive_and_pipelining(ready):
         assert answer.header("Connection") == "close" and wire.closed()
 
 
+def test_get_with_a_body_and_post_without(ready):
+    with Wire(ready.port) as wire:
+        for _ in range(2):
+            wire.send(request("GET", "/prpc/GetTempCaCert", b'{"ignored":'))
+            assert wire.read().status == 200
+            assert wire.ask("POST", "/prpc/GetTempCaCert?json").status == 200
+            wire.send(request("GET", "http://kms.test/health"))
+            assert wire.read().body == b"OK"
+
+
+@pytest.mark.parametrize("method", ["TRACE", "PROPFIND", "LOCK", "SEARCH"])
+def test_verbs_that_nobody_sends(ready, method):
+    for target in ("/prpc/GetMeta?json", "/health", "/nothing"):
+        assert ask(ready.port, method, target).status == 404
+
+
 def test_http_1_0_is_answered_and_closed(ready):
     with Wire(ready.port) as wire:
         wire.send(b"GET /health HTTP/1.0\r\n\r\n")
@@ -295,7 +311,7 @@ def test_ambiguous_heads_are_refused_and_closed(ready, head):
     with Wire(ready.port) as wire:
         wire.send(b"POST /prpc/GetMeta?json HTTP/1.1\r\nHost: x\r\n" + head + b"\r\n{}")
         answer = wire.read()
-        assert 400 <= answer.status < 500 and answer.header("Connection") == "close"
+        assert 400 <= answer.status < 500 and answer.header("Connection") == "close" and answer.header("X-App-Version")
         assert wire.closed()
 
 
