@@ -57,21 +57,25 @@ int ratls_extract(struct span cert_der, struct ratls_evidence *out, struct diag 
 	return 0;
 }
 
+int ratls_decode(const struct attest_rules *rules, struct arena *a, const struct ratls_evidence *r, struct evidence **out, struct diag *d)
+{
+	int e;
+	if (r->form == RATLS_CONTAINER) {
+		e = evidence_decode(a, r->container, rules, out, d);
+		return e ? diag_wrap(d, e, "Failed to decode attestation from cert extension") : 0;
+	}
+	e = evidence_from_legacy(a, r->quote, r->event_log, out, d);
+	return e ? diag_wrap(d, e, "Failed to create attestation from TDX quote") : 0;
+}
+
 int ratls_verify(const struct attest_ctx *ctx, struct arena *a, const struct ratls_evidence *r, int64_t now, struct verified *out,
 		 struct diag *d)
 {
 	struct evidence *ev;
 	struct verified claimed = {0};
-	int e;
-	if (r->form == RATLS_CONTAINER) {
-		e = evidence_decode(a, r->container, &ctx->rules, &ev, d);
-		if (e)
-			return diag_wrap(d, e, "Failed to decode attestation from cert extension");
-	} else {
-		e = evidence_from_legacy(a, r->quote, r->event_log, &ev, d);
-		if (e)
-			return diag_wrap(d, e, "Failed to create attestation from TDX quote");
-	}
+	int e = ratls_decode(&ctx->rules, a, r, &ev, d);
+	if (e)
+		return e;
 	/* the key first: it costs one hash, and is the first thing upstream looks at */
 	memcpy(claimed.report_data, ev->report_data, sizeof claimed.report_data);
 	e = attest_check_key(&claimed, r->spki, d);

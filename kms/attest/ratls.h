@@ -21,8 +21,12 @@ struct ratls_evidence {
  * cert_der. ERR_INPUT or ERR_REFUSED: not a certificate, an extension twice, a quote without event log ("TDX event log missing"). */
 int ratls_extract(struct span cert_der, struct ratls_evidence *out, struct diag *d);
 
-/* Verifies what ratls_extract found and binds it to the certificate's key; form must not be RATLS_NONE. Errors of attest_verify and
- * attest_check_key; "Failed to decode attestation from cert extension: ..." when the container does not decode. */
+/* Decodes what ratls_extract found; form must not be RATLS_NONE. Nothing is verified. Errors of the decoders, behind "Failed to decode
+ * attestation from cert extension" or "Failed to create attestation from TDX quote". */
+int ratls_decode(const struct attest_rules *rules, struct arena *a, const struct ratls_evidence *e, struct evidence **out, struct diag *d);
+
+/* Verifies what ratls_extract found and binds it to the certificate's key; form must not be RATLS_NONE. Errors of ratls_decode,
+ * attest_check_key and attest_verify. */
 int ratls_verify(const struct attest_ctx *ctx, struct arena *a, const struct ratls_evidence *e, int64_t now, struct verified *out,
 		 struct diag *d);
 

@@ -324,13 +324,6 @@ int kind_quote_and_events(struct tool *t)
 	return e ? tool_fail(t, "decode", e) : answer(t, ev);
 }
 
-static int decode_ratls(struct tool *t, const struct ratls_evidence *r, struct evidence **ev)
-{
-	if (r->form == RATLS_CONTAINER)
-		return evidence_decode(t->a, r->container, &t->ctx.rules, ev, &t->diag);
-	return evidence_from_legacy(t->a, r->quote, r->event_log, ev, &t->diag);
-}
-
 int kind_certificate(struct tool *t)
 {
 	static const struct span forms[] = {
@@ -348,7 +341,7 @@ int kind_certificate(struct tool *t)
 	out_text(&t->out, "form", forms[r.form]);
 	if (r.form == RATLS_NONE)
 		return 0;
-	e = decode_ratls(t, &r, &ev);
+	e = ratls_decode(&t->ctx.rules, t->a, &r, &ev, &t->diag);
 	if (e)
 		return tool_fail(t, "decode", e);
 	t->input = r.form == RATLS_CONTAINER ? r.container : r.quote;
