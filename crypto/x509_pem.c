@@ -34,9 +34,11 @@ int pem_next(struct arena *a, struct rd *text, const char *label, struct span *d
 	if (!joined)
 		return diag_fail(d, ERR_LIMIT, "PEM text needs more memory than this request may use");
 	size_t n = 0;
-	for (size_t i = 0; i < body.n; i++)
-		if (!strchr(" \t\r\n", body.p[i]) || body.p[i] == 0)
-			joined[n++] = body.p[i];
+	for (size_t i = 0; i < body.n; i++) {
+		uint8_t c = body.p[i];
+		if (c != ' ' && c != '\t' && c != '\r' && c != '\n')
+			joined[n++] = c;
+	}
 	*der = base64_decode_in(a, SPAN(joined, n));
 	return der->p ? 1 : diag_fail(d, ERR_INPUT, "PEM block is not base64");
 }

@@ -118,7 +118,8 @@ static int walk_log(struct tool *t, bool ccel)
 	w->pcr2 = pcr2;
 	w->ccel = ccel;
 	w->all.hash = w->extended.hash = ccel ? SIG_SHA384 : SIG_SHA256;
-	int e = tcg_log_open(&log, t->input, &t->diag);
+	int e = t->input.n > TCG_LOG_MAX ? diag_fail(&t->diag, ERR_LIMIT, "event log: longer than %d bytes", (int)TCG_LOG_MAX)
+					 : tcg_log_open(&log, t->input, &t->diag);
 	if (e)
 		return tool_fail(t, "decode", e);
 	show_spec_id(t);

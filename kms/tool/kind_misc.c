@@ -116,7 +116,7 @@ static bool show_compact(struct tool *t, const struct json *row)
 int kind_formula(struct tool *t)
 {
 	const struct json *top;
-	int e = json_parse(t->a, t->input, &top, &t->diag);
+	int e = tool_json(t, t->input, &top);
 	if (e || top->type != JSON_ARRAY)
 		return tool_fail(t, "decode", e ? e : diag_fail(&t->diag, ERR_INPUT, "a formula table is an array"));
 	size_t wrong = 0, n = 0;
@@ -141,7 +141,7 @@ int kind_json(struct tool *t)
 {
 	const struct json *top;
 	uint8_t hash[32];
-	int e = json_parse(t->a, t->input, &top, &t->diag);
+	int e = tool_json(t, t->input, &top);
 	sha256(t->input, hash);
 	out_hex(&t->out, "sha256", SPAN_ARR(hash));
 	out_hex(&t->out, "app_compose_sha256", SPAN_ARR(hash));

@@ -122,7 +122,7 @@ int kind_tpm(struct tool *t)
 	struct x509 ak;
 	int64_t expires;
 	struct diag *d = &t->diag;
-	int e = json_parse(t->a, t->input, &top, d);
+	int e = tool_json(t, t->input, &top);
 	if (!e && !read_quote(t->a, top, &q))
 		e = diag_fail(d, ERR_INPUT, "a member of the TPM quote is missing or malformed");
 	if (e)

@@ -7,7 +7,7 @@
 #include "kms/attest/collateral.h"
 #include "kms/attest/rules.h"
 
-enum { FILE_MAX = 64 * 1024 * 1024 };
+enum { FILE_MAX = 64 * 1024 * 1024, JSON_MEMORY = 8 * 1024 * 1024 };
 
 static const struct {
 	const char *name;
@@ -53,6 +53,16 @@ int tool_read_file(struct arena *a, struct span path, struct span *out, struct d
 	}
 	fclose(f);
 	return e ? diag_fail(d, e, "cannot read %s", name) : 0;
+}
+
+int tool_json(struct tool *t, struct span text, const struct json **out)
+{
+	struct arena part = *t->a;
+	if (part.cap - part.used > JSON_MEMORY)
+		part.cap = part.used + JSON_MEMORY;
+	int e = json_parse(&part, text, out, &t->diag);
+	t->a->used = part.used;
+	return e;
 }
 
 int tool_der(struct arena *a, struct span text, struct span *out, struct diag *d)

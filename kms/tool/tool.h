@@ -47,6 +47,8 @@ int request_set(struct request *r, struct arena *a, const char *name, struct spa
 
 /* A whole file of at most 64 MiB. ERR_IO. */
 int tool_read_file(struct arena *a, struct span path, struct span *out, struct diag *d);
+/* A JSON text of evidence, which may unfold into 8 MiB. ERR_INPUT, ERR_LIMIT. */
+int tool_json(struct tool *t, struct span text, const struct json **out);
 /* A certificate, DER or PEM, as DER. ERR_INPUT, ERR_LIMIT. */
 int tool_der(struct arena *a, struct span text, struct span *out, struct diag *d);
 /* The same of a file. */

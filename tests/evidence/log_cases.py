@@ -93,6 +93,12 @@ tpm("all_four", [record(0, 1, [(SHA1, S1), (SHA256, S256), (SHA384, A), (SHA512,
 tpm("record_cut", [both(0)[:-2]])
 
 
+ccel("one_mebibyte", [], {}, tail=b"\xff" * ((1 << 20) - len(first())))
+ccel("above_one_mebibyte", [], tail=b"\xff" * ((1 << 20) - len(first()) + 1))
+for kind_ in ("tpm-quote-json", "formula-table", "json"):
+    case(f"json_that_unfolds_too_far_{kind_}", kind_, None, "[" + "1," * (5 << 20) + "1]")
+
+
 def events(name, list_, want, **more):
     case("json_" + name, "dstack-event-log-json", want, list_ if isinstance(list_, str) else json.dumps(list_), **more)
 
