@@ -26,10 +26,12 @@ struct conn *conn_open(struct loop *l, int fd, const struct sockaddr_storage *fr
 	struct conn *c = l->free_conns;
 	if (c)
 		l->free_conns = c->next;
-	else if (l->conns_fresh < l->conns_max)
+	else if (l->conns_fresh < loop_places(l->server))
 		c = &l->conns[l->conns_fresh++];
-	else
+	if (!c) {
+		close(fd);
 		return NULL;
+	}
 	uint32_t generation = c->generation;
 	memset(c, 0, offsetof(struct conn, tls));
 	c->loop = l;
@@ -41,6 +43,7 @@ struct conn *conn_open(struct loop *l, int fd, const struct sockaddr_storage *fr
 	link_init(&c->starved);
 	link_init(&c->again);
 	l->open++;
+	atomic_fetch_add_explicit(&l->server->open, 1, memory_order_relaxed);
 	metric_add(&server_series.open, 1);
 	metric_add(&server_series.accepted, 1);
 	conn_enter(c, l->server->tls ? PHASE_HANDSHAKE : PHASE_IDLE);
@@ -72,6 +75,7 @@ void conn_close(struct conn *c)
 	c->next = l->free_conns;
 	l->free_conns = c;
 	l->open--;
+	atomic_fetch_sub_explicit(&l->server->open, 1, memory_order_relaxed);
 	metric_add(&server_series.open, -1);
 }
 

@@ -79,7 +79,7 @@ struct loop {
 	int ep, wake;
 	uint64_t now;
 	struct conn *conns, *free_conns;
-	unsigned conns_max, conns_fresh, open;
+	unsigned conns_fresh, open;
 	struct slot *slots;
 	uint32_t *free_slots; /* a stack of indices; those below clean_slots have no pages */
 	unsigned slots_max, free_count, clean_slots;
@@ -120,6 +120,7 @@ struct server {
 	struct x509 ca;
 	br_x500_name ca_name;
 
+	atomic_uint open;     /* of all loops; may pass the bound by one for each loop but the first */
 	struct budget bodies; /* and answers */
 	struct budget certs;
 	struct loop *loops;
@@ -172,7 +173,10 @@ void conn_run(struct conn *c);
 void conn_close(struct conn *c);
 
 /* loop.c */
-int loop_open(struct loop *l, struct server *s, unsigned conns, unsigned slots, struct diag *d);
+/* Every loop has places for all connections of the server, since the system hands them out unevenly. Places that are never taken cost
+ * nothing. */
+int loop_open(struct loop *l, struct server *s, unsigned slots, struct diag *d);
+unsigned loop_places(const struct server *s);
 void loop_close(struct loop *l);
 void *loop_main(void *loop);
 void loop_wake(struct loop *l);

@@ -23,10 +23,15 @@ static void listen_on(struct loop *l, bool on)
 		l->accepting = on;
 }
 
-int loop_open(struct loop *l, struct server *s, unsigned conns, unsigned slots, struct diag *d)
+unsigned loop_places(const struct server *s)
 {
-	*l = (struct loop){
-		.server = s, .ep = -1, .wake = -1, .conns_max = conns, .slots_max = slots, .free_count = slots, .clean_slots = slots};
+	return s->limits.connections + s->limits.loops;
+}
+
+int loop_open(struct loop *l, struct server *s, unsigned slots, struct diag *d)
+{
+	unsigned conns = loop_places(s);
+	*l = (struct loop){.server = s, .ep = -1, .wake = -1, .slots_max = slots, .free_count = slots, .clean_slots = slots};
 	for (int i = 0; i < PHASES; i++)
 		link_init(&l->phases[i]);
 	link_init(&l->starved);
@@ -50,7 +55,7 @@ int loop_open(struct loop *l, struct server *s, unsigned conns, unsigned slots, 
 void loop_close(struct loop *l)
 {
 	if (l->conns)
-		munmap(l->conns, l->conns_max * sizeof *l->conns);
+		munmap(l->conns, loop_places(l->server) * sizeof *l->conns);
 	if (l->slots)
 		munmap(l->slots, l->slots_max * sizeof *l->slots);
 	if (l->free_slots)
@@ -90,7 +95,7 @@ static void accept_some(struct loop *l)
 	for (int i = 0; i < ACCEPTS && l->accepting; i++) {
 		struct sockaddr_storage from = {0};
 		socklen_t len = sizeof from;
-		bool full = l->open == l->conns_max;
+		bool full = atomic_load_explicit(&l->server->open, memory_order_relaxed) >= l->server->limits.connections;
 		struct conn *victim = full ? room_for_connection(l) : NULL;
 		bool room = !full || victim;
 		int fd = room ? accept4(l->server->listen_fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC) : -1;

@@ -130,7 +130,7 @@ static int open_parts(struct server *s, struct diag *d)
 	}
 	for (unsigned i = 0; i < l->loops; i++) {
 		s->loop_count++;
-		int e = loop_open(&s->loops[i], s, share(l->connections, l->loops), share(l->records, l->loops), d);
+		int e = loop_open(&s->loops[i], s, share(l->records, l->loops), d);
 		if (e)
 			return e;
 	}

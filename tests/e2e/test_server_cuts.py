@@ -1,6 +1,8 @@
-"""TLS cut off at every point, in records and segments of one byte, and with no descriptor left: the server goes on and holds nothing of it."""
+"""TLS cut off at every point, in records and segments of one byte, from crowds, and with no descriptor left: the server goes on and holds
+nothing of it."""
 
 import contextlib
+import json
 import os
 import socket
 import ssl
@@ -11,15 +13,15 @@ from pathlib import Path
 
 import pytest
 
-SERVER = "build/asan/helpers/server"
+SERVER, FAST_SERVER, LOAD = "build/asan/helpers/server", "build/host/helpers/server", "build/host/helpers/load"
 REQUEST = b"GET /echo?here HTTP/1.1\r\n\r\n"
 LINGER = struct.pack("ii", 1, 0)
 
 
 @contextlib.contextmanager
-def serving(*limits, prefix=()):
-    subprocess.run(["make", "-s", "-j2", SERVER], check=True, stdout=subprocess.DEVNULL)
-    server = subprocess.Popen([*prefix, SERVER, "0", "tls", *limits], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+def serving(*limits, prefix=(), program=SERVER):
+    subprocess.run(["make", "-s", "-j2", program], check=True, stdout=subprocess.DEVNULL)
+    server = subprocess.Popen([*prefix, program, "0", "tls", *limits], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         server.port = int(server.stdout.readline())
         yield server
@@ -183,3 +185,24 @@ def test_an_accept_storm_is_survived():
                 s.close()
         assert Client(server.port).ask().endswith(b"here")
         wait_for(server.port, "ukms_connections_open 1", "ukms_record_buffers_used 1")
+
+
+def test_ten_thousand_idle_connections_fit_in_64_mib():
+    subprocess.run(["make", "-s", "-j2", LOAD], check=True, stdout=subprocess.DEVNULL)
+    with serving("idle_ms=600000", program=FAST_SERVER) as server:
+        crowd = subprocess.Popen([LOAD, str(server.port), "idle", "10000"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        try:
+            assert json.loads(crowd.stdout.readline())["open"] == 10000
+            # Buffers go back when records end, their pages once a second.
+            wait_for(server.port, "ukms_connections_open 10001", "ukms_record_buffers_used 1")
+            for _ in range(100):
+                resident = int(Path(f"/proc/{server.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+                if resident <= 64 << 20:
+                    break
+                time.sleep(0.1)
+            assert resident <= 64 << 20
+            assert Client(server.port).ask().endswith(b"here")
+        finally:
+            crowd.stdin.close()
+            crowd.wait()
+        wait_for(server.port, "ukms_connections_open 1")
