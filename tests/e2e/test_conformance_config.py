@@ -2,10 +2,13 @@
 
 import base64
 import hashlib
+import http.server
 import ipaddress
 import json
 import re
 import ssl
+import subprocess
+import threading
 import time
 
 import pytest
@@ -16,10 +19,10 @@ from cryptography.x509.oid import NameOID
 
 from tests.dev import pki
 from tests.dev.machine import free_port
-from tests.dev.process import Process
+from tests.dev.process import UKMS, Process
 from tests.dev.proxy import Proxy
 from tests.dev.raw import ask, error_json, proto
-from tests.dev.webhook import Webhook
+from tests.dev.webhook import Webhook, answer
 
 # The deployment guide's file, its indentation kept.
 GUIDE = """
@@ -166,8 +169,6 @@ def test_external_anchors_need_the_switch(prepare, platform):
 
 
 def test_missing_file_and_version():
-    import subprocess
-    from tests.dev.process import UKMS
     got = subprocess.run([UKMS, "serve", "-c", "/no/such/file.toml"], capture_output=True, text=True, timeout=20)
     assert got.returncode == 1 and "/no/such/file.toml" in got.stderr
     got = subprocess.run([UKMS, "--version"], capture_output=True, text=True, timeout=20)
@@ -175,8 +176,6 @@ def test_missing_file_and_version():
 
 
 def test_agent_addresses(prepare, platform):
-    import http.server
-    import threading
     kms = prepare()
 
     class Agent(http.server.BaseHTTPRequestHandler):
@@ -202,7 +201,7 @@ def test_agent_addresses(prepare, platform):
         kms.env["DSTACK_AGENT_ADDRESS"] = f"http://127.0.0.1:{server.server_port}"
         # The agent is not asked through a proxy.
         kms.env["ALL_PROXY"] = f"http://127.0.0.1:{free_port()}"
-        kms.env["NO_PROXY"] = f"{'x.example'}"
+        kms.env["NO_PROXY"] = "x.example"
         kms.start()
         got = ask(kms.port, "POST", "/prpc/GetAttestationInfo?json", b"", context=False)
         assert Agent.asked[0] == ("/Attest?json", b'{"report_data":"' + b"0" * 128 + b'"}')
@@ -225,7 +224,6 @@ def test_agent_addresses(prepare, platform):
 def test_agent_errors(prepare, status, body, said):
     agent = Webhook()
     try:
-        from tests.dev.webhook import answer
         agent.reply = lambda asked: answer(status, body)
         kms = prepare(env={"DSTACK_AGENT_ADDRESS": agent.url})
         kms.start()
@@ -380,9 +378,8 @@ def web_pki(directory):
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
 def test_http_goes_through_the_proxy(prepare, platform, hook, relay, name):
-    proxy = relay("us%65r:p%40ss".replace("%65", "e").replace("%40", "@") if name == "HTTP_PROXY" else None)
-    url = proxy.url.replace("us%65r", "user").replace("p@ss", "p%40ss")
-    kms = prepare(config=hook.config(), env={name: url}).start()
+    proxy = relay("user:p@ss" if name == "HTTP_PROXY" else None)
+    kms = prepare(config=hook.config(), env={name: proxy.url.replace("p@ss", "p%40ss")}).start()
     assert call(kms, "Bootstrap", {"domain": "kms.test"}, context=False).status == 200
     seen = proxy.take()
     assert ("POST", f"{hook.url}/bootAuth/kms", f"127.0.0.1:{hook.port}") in seen

@@ -1,5 +1,6 @@
 """Messages as GET form, JSON and protobuf (sections 2.7, 2.10 and 3). SignCert with an unknown api_version says back which number it read."""
 
+import hashlib
 import json
 
 import pytest
@@ -176,7 +177,6 @@ def test_protobuf_answers(ready):
 
 
 def test_empty_answers(start):
-    import hashlib
     kms = start(config={"core": {"admin_token_hash": hashlib.sha256(b"t").hexdigest()}})
     kms.bootstrap()
     assert post(kms, "ClearImageCache", '{"token":"t"}').body == b"null"

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import socket
+import threading
 import time
 
 import pytest
@@ -12,9 +13,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ObjectIdentifier
 
 from tests.dev import derive, pki
+from tests.dev.clientcert import context_of, make, new_key, spki, temp_ca
 from tests.dev.guest import report_data
 from tests.dev.process import Process
-from tests.dev.raw import Wire, ask, error_json, proto
+from tests.dev.raw import Wire, ask, error_json, proto, unproto
 from tests.dev.webhook import Webhook, answer
 
 APP, INSTANCE = bytes(range(20)), bytes(range(100, 120))
@@ -115,6 +117,15 @@ def test_app_key(governed, hook, app, caller):
     assert got["ca_cert"] == (governed.state / "certs" / "root-ca.crt").read_text()
 
 
+def test_app_key_in_protobuf(governed, app, caller):
+    by_json = good(call(governed, "GetAppKey", {"api_version": 1, "vm_config": app.vm_config}, caller))
+    got = ask(governed.port, "POST", "/prpc/GetAppKey", proto((1, 1), (2, app.vm_config)), context=caller)
+    assert (got.status, got.header("Content-Type")) == (200, "application/octet-stream")
+    fields = unproto(got.body)
+    assert [n for n, _ in fields] == list(range(1, 9))
+    assert [v.decode() if n in (1, 6, 7) else v.hex() for n, v in fields] == list(by_json.values())
+
+
 def test_what_the_auth_api_is_asked(governed, hook, app, caller):
     for version in (0, 1):
         hook.take()
@@ -206,16 +217,8 @@ def test_events_after_system_ready_count_for_nothing(governed, hook, platform):
     call(governed, "GetAppKey", {}, governed.kms().ra_context(guest.attest))
     asked = hook.take()[-1].json()
     assert (asked["appId"], asked["instanceId"]) == (APP.hex(), "")
-    assert asked == boot_info(platform_guest_with(guest, asked))
-
-
-def platform_guest_with(guest, asked):
-    """The guest with the events that count, and every event in its registers."""
-    class View(type(guest)):
-        def pcrs(self):
-            return guest.pcrs()
-    view = View(guest.authority, guest.quoter, guest.events[:-2], uki=guest.uki)
-    return view
+    # The registers hold every event.
+    assert asked["mrAggregated"] == guest.mr_aggregated().hex()
 
 
 # --- self authorization
@@ -332,14 +335,8 @@ def test_temp_ca(governed, hook):
 # --- a client certificate comes before everything else
 
 
-def bad_contexts(kms, app):
-    def changed(data):
-        return app.attest(bytes([data[0] ^ 1]) + data[1:])
-    return {"report data mismatch": kms.kms().ra_context(changed)}
-
-
 def test_bad_evidence_is_refused_on_every_method_before_the_body(governed, hook, app):
-    context = bad_contexts(governed, app)["report data mismatch"]
+    context = governed.kms().ra_context(lambda data: app.attest(bytes([data[0] ^ 1]) + data[1:]))
     text = "invalid quote: report data mismatch"
     hook.take()
     for method in ("GetMeta", "GetTempCaCert", "GetAppKey", "GetKmsKey", "SignCert", "GetAppEnvEncryptPubKey", "ClearImageCache", "Nope", "KMS."):
@@ -360,31 +357,14 @@ def test_bad_evidence_is_refused_on_every_method_before_the_body(governed, hook,
 
 
 def certificate(kms, *extensions):
-    """A context with an RA-TLS certificate that carries these (last arc, inner content or raw extnValue) extensions."""
-    class Made(type(kms.kms())):
-        pass
-    import ssl
-    import tempfile
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec
-    temp = kms.kms().call("GetTempCaCert")
-    issuer = x509.load_pem_x509_certificate(temp["temp_ca_cert"].encode())
-    signer = serialization.load_pem_private_key(temp["temp_ca_key"].encode(), None)
-    key = ec.generate_private_key(ec.SECP256R1())
-    spki = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    builder = (x509.CertificateBuilder().subject_name(x509.Name([])).issuer_name(issuer.subject).public_key(key.public_key())
-               .serial_number(x509.random_serial_number()).not_valid_before(pki.now() - pki.DAY).not_valid_after(pki.now() + pki.DAY))
-    for arc, value in extensions:
-        if callable(value):
-            value = pki.der_tlv(4, value(report_data("ratls-cert", spki)))
-        builder = builder.add_extension(x509.UnrecognizedExtension(ObjectIdentifier(f"1.3.6.1.4.1.62397.1.{arc}"), value), False)
-    cert = builder.sign(signer, hashes.SHA256())
-    context = ssl._create_unverified_context()
-    with tempfile.NamedTemporaryFile() as both:
-        both.write(pki.pem(cert) + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
-        both.flush()
-        context.load_cert_chain(both.name)
-    return context
+    """A context whose RA-TLS certificate carries these extensions: last arc, extnValue or a function from report data to the inner content."""
+    issuer, signer = temp_ca(kms)
+    key = new_key()
+
+    def value(content):
+        return pki.der_tlv(4, content(report_data("ratls-cert", spki(key)))) if callable(content) else content
+    made = [(x509.UnrecognizedExtension(ObjectIdentifier(f"1.3.6.1.4.1.62397.1.{arc}"), value(content)), False) for arc, content in extensions]
+    return context_of(key, make(key, issuer, signer, extensions=made))
 
 
 def mp_bins(count, size=32):
@@ -533,7 +513,6 @@ def test_redirect_to_another_address_and_their_number(governed, hook):
 
 
 def test_silent_auth_api_runs_into_the_bound(governed, hook):
-    import threading
     gate = threading.Event()
     hook.reply = lambda asked: gate.wait(30) and b""
     try:

@@ -2,18 +2,20 @@
 
 import datetime
 import hashlib
+import ipaddress
 import json
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.x509.oid import NameOID
 
 from tests.dev import derive, pki
-from tests.dev.guest import compact, report_data, text, u32, vec
+from tests.dev.guest import compact, event_preimage, report_data, text, u32, vec
 from tests.dev.process import Process
-from tests.dev.raw import ask, error_json
+from tests.dev.raw import ask
 from tests.dev.webhook import Webhook, answer
 from tests.e2e.test_conformance_rpc import boot_info
 
@@ -157,7 +159,6 @@ def stripped(app, data):
 
 
 def app_log(app, strip):
-    from tests.dev.guest import event_preimage
     return b"".join(u32(3) + u32(0x08000001) + vec(b"" if strip else hashlib.sha384(event_preimage(e, p)).digest()) + text(e) + vec(p) for e, p in app.events)
 
 
@@ -201,7 +202,6 @@ def test_full_leaf(governed, app, key, evidence):
     names = ["a.example", "10.1.2.3", "::ffff:1.2.3.4", "2001:db8::1", "a.example", "10.01.2.3", "[::1]", "1.2.3", "*.b", "::1%lo", "fe80::/10", "", "under_score", "user@host"]
     csr = csr2(key, evidence, org="Org é", subject="s", names=names, server=True, client=True, quote=True, app_info=True, not_before=86400, not_after=4102444800)
     _, (leaf, _, _) = chain(sign(governed, csr, key))
-    import ipaddress
     ips = {n: ipaddress.ip_address(n).packed for n in ("10.1.2.3", "::ffff:1.2.3.4", "2001:db8::1")}
     san = b"".join(pki.der_tlv(0x87, ips[n]) if n in ips else pki.der_tlv(0x82, n.encode()) for n in names)
     info = b"\x98" + b"".join(b"\xc4" + bytes([len(v)]) + v for v in app_info(app))
@@ -275,7 +275,6 @@ def test_keys_of_other_kinds(governed, evidence, key):
 
 
 def test_high_s_is_accepted(governed, key, evidence):
-    from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
     order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
     csr = csr2(key, evidence)
     r, s = decode_dss_signature(key.sign(csr, ec.ECDSA(hashes.SHA256())))
@@ -316,8 +315,7 @@ def test_client_certificate_is_not_the_request(governed, app, platform, key, evi
 # --- version 1: a bare quote and its event log
 
 
-def v1_parts(app, key, drop_payload=False):
-    from tests.dev.guest import event_preimage
+def v1_parts(app, key):
     quote = app.quoter.quote(report_data("ratls-cert", spki(key)), (bytes(48),) * 3 + (app.rtmr3(),))
     log = [{"imr": 0, "event_type": 10, "digest": "00" * 48, "event": "x", "event_payload": ""}]
     log += [{"imr": 3, "event_type": 0x08000001, "digest": hashlib.sha384(event_preimage(e, p)).hexdigest(), "event": e, "event_payload": p.hex()} for e, p in app.events]

@@ -8,7 +8,6 @@ import time
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.dev import derive, pki
 from tests.dev.agent import Agent

@@ -1,57 +1,26 @@
 """Who may come in over TLS, and what the server shows (sections 6.4, 6.11 and 12)."""
 
+import base64
 import datetime
 import json
+import socket
 import ssl
+import subprocess
 import tempfile
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
+from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
 from tests.dev import pki
+from tests.dev.clientcert import context_of, make, name, new_key, spki, temp_ca
 from tests.dev.guest import report_data
 from tests.dev.raw import Wire, ask
-from tests.e2e.test_conformance_sign_cert import csr2, sign
+from tests.e2e.test_conformance_sign_cert import csr2, sign, tlvs
 
 ARC = "1.3.6.1.4.1.62397.1."
-
-
-def new_key():
-    return ec.generate_private_key(ec.SECP256R1())
-
-
-def spki(key):
-    return key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-
-
-def name(text):
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
-
-
-def make(key, issuer, signer, *, subject="RA-TLS TEMP Cert", before=-pki.DAY, after=30 * pki.DAY, extensions=(), digest=None):
-    builder = (x509.CertificateBuilder().subject_name(name(subject)).issuer_name(issuer).public_key(key.public_key()).serial_number(x509.random_serial_number())
-               .not_valid_before(before if isinstance(before, datetime.datetime) else pki.now() + before)
-               .not_valid_after(after if isinstance(after, datetime.datetime) else pki.now() + after))
-    for value, critical in extensions:
-        builder = builder.add_extension(value, critical)
-    return builder.sign(signer, digest or hashes.SHA256())
-
-
-def temp_ca(kms):
-    temp = kms.kms().call("GetTempCaCert")
-    return x509.load_pem_x509_certificate(temp["temp_ca_cert"].encode()).subject, serialization.load_pem_private_key(temp["temp_ca_key"].encode(), None)
-
-
-def context_of(key, *chain):
-    context = ssl._create_unverified_context()
-    with tempfile.NamedTemporaryFile() as both:
-        both.write(pki.pem(*chain) + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
-        both.flush()
-        context.load_cert_chain(both.name)
-    return context
 
 
 def comes_in(kms, context):
@@ -135,9 +104,8 @@ def test_the_temp_ca_itself_may_follow(ready):
     comes_in(ready, context_of(key, make(key, issuer, signer), ca))
 
 
-def der_twice(cert, signer, oid):
+def der_twice(cert, signer):
     """The certificate with the last extension once more, signed again."""
-    from tests.e2e.test_conformance_sign_cert import tlvs
     tbs = tlvs(tlvs(cert.tbs_certificate_bytes)[0][1])
     listed = tlvs(tlvs(tbs[-1][1])[0][1])
     twice = b"".join(e[2] for e in listed) + listed[-1][2]
@@ -154,8 +122,7 @@ def test_repeated_own_extensions_pass_the_handshake(ready, platform, arc):
     content = platform.guest().attest(report_data("ratls-cert", spki(key))) if arc == 8 else bytes(20)
     if arc == 9:
         content = b"\x98" + b"\xc4\x00" * 4 + (b"\xc4\x20" + bytes(32)) * 2 + b"\xc4\x00" * 2
-    der = der_twice(make(key, issuer, signer, extensions=[(own(arc, content), False)]), signer, arc)
-    import base64
+    der = der_twice(make(key, issuer, signer, extensions=[(own(arc, content), False)]), signer)
     context = ssl._create_unverified_context()
     with tempfile.NamedTemporaryFile() as both:
         both.write(b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(der) + b"-----END CERTIFICATE-----\n"
@@ -226,7 +193,6 @@ def test_the_server_asks_for_certificates_of_the_temp_ca(ready):
 
 
 def test_renegotiation_is_refused(ready):
-    import subprocess
     got = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{ready.port}", "-tls1_2", "-servername", "kms.test"], input=b"R\n", capture_output=True, timeout=30)
     assert b"Secure Renegotiation IS supported" in got.stdout and b"no renegotiation" in got.stderr
 
@@ -235,7 +201,6 @@ def test_an_address_as_domain_is_verified_by_clients(start):
     kms = start()
     kms.bootstrap("127.0.0.1")
     root = kms.kms().call("GetTempCaCert")["ca_cert"]
-    import socket
     context = ssl.create_default_context(cadata=root)
     with context.wrap_socket(socket.create_connection(("127.0.0.1", kms.port)), server_hostname="127.0.0.1") as tls:
         assert tls.version() == "TLSv1.2"

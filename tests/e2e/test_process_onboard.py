@@ -72,74 +72,6 @@ def test_onboard_answers_with_the_key_if_asked_to(start):
     assert onboard(second, first) == {"k256_pubkey": first.kms().call("GetMeta")["k256_pubkey"]}
 
 
-def test_policy_is_asked_about_bootstrap_source_and_caller(start, platform, auth):
-    process = start("first", config=auth.config())
-    auth.decide = lambda kind, info: (False, "Aggregated MR not allowed")
-    assert refused(process.kms().call, "Onboard.Bootstrap", {"domain": "kms.test"}, tls=False) == \
-        "KMS is not allowed to bootstrap: boot denied: Aggregated MR not allowed"
-    assert auth.asked[-1][0] == "kms" and list(auth.asked[-1][1])[:3] == ["attestationMode", "teeVariant", "mrAggregated"]
-    assert auth.asked[-1][2]["User-Agent"].startswith("dstack-kms/")
-    auth.decide = lambda kind, info: (True, "")
-    process.bootstrap()
-
-    guest = platform.guest()
-    key = app_key(process, guest)
-    assert key["gateway_app_id"] == key["tproxy_app_id"] == "0xgate"
-    meta = process.kms().call("GetMeta")
-    assert (meta["chain_id"], meta["kms_contract_address"], meta["is_dev"]) == (84532, "0xFaAD", False)
-    auth.decide = lambda kind, info: (kind == "kms", "OS image is not allowed")
-    assert refused(app_key, process, guest) == "App not allowed: Boot denied: OS image is not allowed"
-    auth.decide = lambda kind, info: (kind == "app", "TCB status is not up to date")
-    for method in ("GetAppKey", "GetTempCaCert", "GetKmsKey"):
-        assert refused(process.kms().call, method, {}) == "KMS self authorization failed: KMS is not allowed: TCB status is not up to date"
-    auth.decide, auth.broken = (lambda kind, info: (True, "")), True
-    assert f"auth api {auth.url}/bootAuth/kms returned 500 Internal Server Error: broken" in refused(process.kms().call, "GetTempCaCert")
-    assert f"auth api {auth.url} returned 500" in refused(process.kms().call, "GetMeta")
-
-    auth.broken = False
-    second = start("second", config=auth.config())
-    auth.decide = lambda kind, info: (len(auth.asked) - asked == 1, "not this source")  # the source about itself, then we about the source
-    asked = len(auth.asked)
-    assert refused(onboard, second, process) == "Failed to onboard: Source KMS is not allowed for onboarding: boot denied: not this source"
-
-
-def test_source_refusal_reaches_the_operator(start, auth):
-    first = start("first", config=auth.config())
-    first.bootstrap()
-    second = start("second")
-    asked = len(auth.asked)
-    # GetTempCaCert and GetKmsKey ask about the source itself first, then about us.
-    auth.decide = lambda kind, info: (len(auth.asked) - asked < 3, "Aggregated MR not allowed")
-    error = refused(onboard, second, first)
-    assert error.startswith("Failed to onboard: Request failed with status=400 Bad Request, error=") and "Boot denied: Aggregated MR not allowed" in error
-
-
-def test_source_without_tls_or_evidence(start):
-    first, second = start("first"), start("second")
-    with pytest.raises(Refused) as problem:
-        second.kms().call("Onboard.Onboard", {"source_url": f"https://127.0.0.1:{first.port}", "domain": "kms.test"}, tls=False)
-    assert problem.value.error.startswith("Failed to onboard: ")
-    third = start("third", config={"core": {"attest_rpc_cert": False}})
-    third.bootstrap()
-    assert refused(onboard, second, third) == "Failed to onboard: Source KMS certificate does not contain attestation"
-
-
-@pytest.mark.parametrize("domain", ["", "a..b", "-a.test", "a-.test", "x" * 64 + ".test", "kms.test.", "bücher.test"])
-def test_bad_domains(start, domain):
-    process = start()
-    assert refused(process.kms().call, "Onboard.Bootstrap", {"domain": domain}, tls=False).startswith("domain ")
-
-
-def test_attestation_info_has_both_names(start, auth):
-    process = start(config=auth.config())
-    info = process.kms().call("GetAttestationInfo", {}, tls=False)
-    assert list(info) == ["device_id", "mr_aggregated", "os_image_hash", "attestation_mode", "tee_variant", "site_name", "eth_rpc_url",
-                          "kms_contract_address", "ppid"]
-    assert info["attestation_mode"] == info["tee_variant"] == "dstack-gcp-tdx" and info["eth_rpc_url"] == "http://eth"
-    assert info["mr_aggregated"] == process.guest.mr_aggregated().hex() and info["device_id"] == process.guest.device_id().hex()
-    assert info["os_image_hash"] == process.guest.os_image_hash.hex()
-
-
 class Counting:
     """A guest that counts its quotes."""
 
@@ -190,20 +122,6 @@ def test_evidence_that_cannot_be_had_is_told(start, auth):
     for _ in range(2):
         assert refused(process.kms().call, "GetAttestationInfo", {}, tls=False).startswith("Failed to get attestation: ")
     assert b"Failed to get attestation: " in process.kms().get("/", tls=False)[2]
-
-
-def test_finish_rpc_answers_and_goes_on(start):
-    process = start()
-    process.kms().call("Onboard.Bootstrap", {"domain": "kms.test"}, tls=False)
-    assert process.kms().call("Onboard.Finish", None, tls=False) is None
-    process.wait_tls()
-
-
-def test_auto_bootstrap_opens_no_port(start):
-    process = start(config={"core": {"onboard": {"auto_bootstrap_domain": "auto.test"}}})
-    process.wait_tls()
-    assert process.kms().call("GetMeta")["bootstrap_info"] is None
-    assert (process.state / "certs/rpc-domain").read_text() == "auto.test"
 
 
 def test_files_have_upstreams_layout_and_private_modes(start):
