@@ -5,7 +5,7 @@
 
 #include "kms/attest/attest.h"
 
-enum { NSM_DOC_MAX = 256 * 1024, NSM_PCRS_MAX = 64, NSM_CABUNDLE_MAX = 32, NSM_PCR_LEN = 48 };
+enum { NSM_DOC_MAX = 10 * 1024 * 1024 /* a container may be as long */, NSM_PCRS_MAX = 64, NSM_CABUNDLE_MAX = 32, NSM_PCR_LEN = 48 };
 
 struct nsm_pcr {
 	uint64_t index;

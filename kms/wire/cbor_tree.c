@@ -3,14 +3,15 @@
 #include "base/rd.h"
 #include "base/text.h"
 
-enum { DEPTH_MAX = 32, ITEMS_MAX = 4096 };
+/* Each key is compared with all before it in its map, so the work for keys has a bound of its own: 4096 short ones in one map. */
+enum { DEPTH_MAX = 32, ITEMS_MAX = 65536, COMPARE_MAX = 1 << 26, COMPARE_COST = 8 };
 enum { INDEFINITE = 31, BREAK = 0xff };
 
 struct parse {
 	struct rd r;
 	struct arena *a;
-	size_t items;
-	const char *why; /* first complaint */
+	size_t items, compared; /* bytes */
+	const char *why;        /* first complaint */
 	bool full;
 };
 
@@ -113,6 +114,20 @@ static bool same_key(const struct cbt *a, const struct cbt *b)
 	}
 }
 
+/* true, with a complaint, if the map has that key already or if it cannot be told for so many. */
+static bool key_again(struct parse *p, const struct cbt *map, const struct cbt *key)
+{
+	for (const struct cbt *k = map->kids; k; k = k->next) {
+		bool strings = k->key->str.n == key->str.n, others = k->key->raw.n == key->raw.n;
+		p->compared += COMPARE_COST + (strings ? key->str.n : 0) + (others ? key->raw.n : 0);
+		if (p->compared > COMPARE_MAX)
+			return !complain(p, "too many keys");
+		if (same_key(k->key, key))
+			return !complain(p, "repeated key");
+	}
+	return false;
+}
+
 static void children(struct parse *p, struct cbt *n, unsigned info, unsigned depth)
 {
 	bool open = info == INDEFINITE, is_map = n->type == CBT_MAP;
@@ -128,11 +143,8 @@ static void children(struct parse *p, struct cbt *n, unsigned info, unsigned dep
 		struct cbt *key = is_map ? item(p, depth + 1) : NULL;
 		if (is_map && !key)
 			return;
-		for (const struct cbt *k = n->kids; key && k; k = k->next)
-			if (same_key(k->key, key)) {
-				complain(p, "repeated key");
-				return;
-			}
+		if (key && key_again(p, n, key))
+			return;
 		struct cbt *kid = item(p, depth + 1);
 		if (!kid)
 			return;

@@ -1,8 +1,8 @@
 /* CBOR (RFC 8949) from outside, as a bounded tree: COSE messages, NSM documents, measurement documents. (libcbor copies every item into
  * its own heap object and merges repeated keys without a word; here nothing is copied and a repeated key is an error.)
  *
- * Accepted: lengths in any width, definite or indefinite. Refused: bytes left over, nesting deeper than 32, more than 4096 items, text that
- * is not UTF-8, a repeated key in any map, reserved encodings. Keys may be of any type. */
+ * Accepted: lengths in any width, definite or indefinite. Refused: bytes left over, nesting deeper than 32, more than 65536 items or
+ * about 4096 keys, text that is not UTF-8, a repeated key in any map, reserved encodings. Keys may be of any type. */
 #ifndef UKMS_KMS_WIRE_CBOR_TREE_H
 #define UKMS_KMS_WIRE_CBOR_TREE_H
 
