@@ -1,6 +1,8 @@
 /* Client certificates as the server takes them: protocol 6.11 and 12.5. */
 #include "tests/unit/test.h"
 
+#include <errno.h>
+
 #include "tests/unit/serve.h"
 #include "tests/unit/tls_client.h"
 
@@ -157,6 +159,55 @@ static void idle_clients_cannot_use_up_the_memory_for_certificates(void **state)
 	serving_stop(&small);
 }
 
+/* Sends ClientHello and the first record of the certificate, and stops. */
+static void stall_in_the_certificate(struct tls_client *c)
+{
+	for (int records = 0; records < 2;) {
+		size_t n;
+		unsigned s = br_ssl_engine_current_state(&c->cc.eng);
+		assert_int_equal(s & BR_SSL_CLOSED, 0);
+		if (s & BR_SSL_SENDREC) {
+			const uint8_t *record = br_ssl_engine_sendrec_buf(&c->cc.eng, &n);
+			assert_int_equal(send(c->fd, record, n, MSG_NOSIGNAL), n);
+			br_ssl_engine_sendrec_ack(&c->cc.eng, n);
+			records++;
+		} else {
+			uint8_t *to = br_ssl_engine_recvrec_buf(&c->cc.eng, &n);
+			ssize_t got = recv(c->fd, to, n, 0);
+			assert_true(got > 0);
+			br_ssl_engine_recvrec_ack(&c->cc.eng, (size_t)got);
+		}
+	}
+}
+
+static void handshakes_that_stop_cannot_keep_the_memory_for_certificates(void **state)
+{
+	(void)state;
+	struct server_tls tls = {.chain = &server_cert, .chain_len = 1, .client_ca = ca.cert};
+	memcpy(tls.key, server_key.scalar, 32);
+	struct serving small;
+	serving_start(
+		&small,
+		&(struct server_config){
+			.listen_fd = -1, .address = "127.0.0.1", .tls = &tls, .handler = handle, .limits = {.loops = 1, .memory = 300000}});
+	static struct tls_client c[3];
+	struct span leaf = make_leaf(&arena, &ca, &key, &(struct leaf_form){.attestation = SPAN(arena_alloc(&arena, 60000), 60000)});
+	for (int i = 0; i < 3; i++) {
+		c[i] = (struct tls_client){.chain = &leaf, .chain_len = 1, .key = &key};
+		tls_client_open(&c[i], &arena, small.port);
+		if (i < 2)
+			stall_in_the_certificate(&c[i]);
+		usleep(i == 1 ? 1200000 : 0); /* the second of grace that everybody has */
+	}
+	assert_true(tls_client_handshake(&c[2]));
+	char byte;
+	ssize_t n = recv(c[0].fd, &byte, 1, 0);
+	assert_true(n == 0 || (n < 0 && errno == ECONNRESET));
+	for (int i = 0; i < 3; i++)
+		tls_client_close(&c[i]);
+	serving_stop(&small);
+}
+
 static void garbage_is_no_certificate(void **state)
 {
 	(void)state;
@@ -224,6 +275,7 @@ int main(void)
 		cmocka_unit_test(server_auth_alone_is_not_for_clients),
 		cmocka_unit_test(an_intermediate_is_refused),
 		cmocka_unit_test(idle_clients_cannot_use_up_the_memory_for_certificates),
+		cmocka_unit_test(handshakes_that_stop_cannot_keep_the_memory_for_certificates),
 		cmocka_unit_test(garbage_is_no_certificate),
 		cmocka_unit_test(a_stolen_certificate_is_worth_nothing),
 		cmocka_unit_test(a_missing_proof_of_possession_ends_the_handshake),
