@@ -46,14 +46,18 @@ int kind_framed_nsm(struct tool *t)
 			return tool_fail(t, "decode", diag_fail(&t->diag, ERR_INPUT, "the frame is shorter than that"));
 		return nsm(t, cose);
 	}
+	struct nsm_doc *doc = arena_alloc(t->a, sizeof *doc);
+	if (!doc)
+		return tool_fail(t, "io", diag_fail(&t->diag, ERR_LIMIT, "no memory left"));
+	int e = diag_fail(&t->diag, ERR_INPUT, "no COSE_Sign1 in the frame");
 	for (; r.left >= sizeof head; rd_skip(&r, 1)) {
 		if (memcmp(r.p, head, sizeof head) != 0)
 			continue;
-		size_t n = cbt_length(t->a, SPAN(r.p, r.left));
-		if (n == 0)
+		struct span cose = SPAN(r.p, cbt_length(t->a, SPAN(r.p, r.left)));
+		if (cose.n == 0 || (e = nsm_parse(t->a, cose, doc, &t->diag)))
 			continue;
 		out_u64(&t->out, "cose_offset", t->input.n - r.left);
-		return nsm(t, SPAN(r.p, n));
+		return nsm(t, cose);
 	}
-	return tool_fail(t, "decode", diag_fail(&t->diag, ERR_INPUT, "no COSE_Sign1 in the frame"));
+	return tool_fail(t, "decode", e);
 }

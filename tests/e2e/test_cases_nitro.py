@@ -338,4 +338,14 @@ payload("made in 1970", but(timestamp=0), "stale")
 payload("made at the end of time", but(timestamp=2**64 - 1), "in the future")
 payload("made at the end of time, january", but(timestamp=2**64 - 1), profile="jan")
 
+# a document with other bytes around it
+COSE = cbor.encode(sign(cbor.encode(MEMBERS)))
+FRAME = b"head" * 5 + b"\x84\x44\xa1\x01" + COSE + b"tail" * 9
+for case, data, where, error in (("cut out", FRAME, (24, len(COSE)), None), ("looked for", FRAME, None, None), ("looked for behind something like it", COSE[:6] + FRAME, None, None),
+                                 ("cut a byte too early", FRAME, (23, len(COSE)), ""), ("cut a byte short", FRAME, (24, len(COSE) - 1), ""),
+                                 ("cut a byte too far", FRAME, (24, len(COSE) + 1), ""), ("cut beyond the end", FRAME, (24, len(FRAME)), ""),
+                                 ("as a response of the device", cbor.encode({"Attestation": {"document": COSE}}), None, None), ("nothing like it", b"x" * 999, None, "")):
+    at = {"cose_offset": where[0], "cose_len": where[1]} if where else {}
+    cases.add("frame: " + case, data, kind="framed-nsm-response", error=error, expect=None if error is not None else {"cose_len": len(COSE), "user_data": DATA.hex()}, **at)
+
 test_case = cases.test()
