@@ -15,6 +15,7 @@ class Asked:
     target: str
     headers: dict
     body: bytes
+    peer: bytes  # DER of the client certificate over TLS, or None
 
     def json(self):
         return json.loads(self.body)
@@ -43,7 +44,8 @@ class Webhook:
                 while (line := handler.rfile.readline().strip()):
                     name, value = line.decode("latin-1").split(":", 1)
                     headers[name.lower()] = value.strip()
-                asked = Asked(first[0], first[1], headers, handler.rfile.read(int(headers.get("content-length", 0))))
+                asked = Asked(first[0], first[1], headers, handler.rfile.read(int(headers.get("content-length", 0))),
+                              handler.connection.getpeercert(True) if tls else None)
                 self.asked.append(asked)
                 said = self.reply(asked) if self.reply else None
                 if said is None:
