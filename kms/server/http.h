@@ -9,7 +9,7 @@ enum http_method { HTTP_GET_, HTTP_HEAD_, HTTP_POST_, HTTP_OTHER };
 
 struct http_request {
 	enum http_method method;
-	struct span path;         /* percent-decoded, begins with '/' */
+	struct span path;         /* percent-decoded but for slashes and NULs, begins with '/' */
 	struct span query;        /* as it stands, without '?' */
 	struct span content_type; /* empty if absent */
 	struct span accept;

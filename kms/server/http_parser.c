@@ -106,7 +106,7 @@ static int hex_digit(uint8_t c)
 }
 
 /* Splits the target into path and query and decodes the path in place (it only gets shorter). A '%' that begins no escape stands for
- * itself. */
+ * itself, and so does an escaped slash or NUL: it separates no segments and ends no name. */
 static bool split_target(struct http_request *q)
 {
 	struct rd r = rd_from(q->path);
@@ -127,8 +127,9 @@ static bool split_target(struct http_request *q)
 		uint8_t c = rd_u8(&r);
 		struct rd look = r;
 		int hi = hex_digit(rd_u8(&look)), lo = hex_digit(rd_u8(&look));
-		if (c == '%' && rd_ok(&look) && hi >= 0 && lo >= 0) {
-			c = (uint8_t)(hi << 4 | lo);
+		int escaped = c == '%' && rd_ok(&look) && hi >= 0 && lo >= 0 ? hi << 4 | lo : 0;
+		if (escaped != 0 && escaped != '/') {
+			c = (uint8_t)escaped;
 			r = look;
 		}
 		path[n++] = c;

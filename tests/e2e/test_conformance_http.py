@@ -23,7 +23,7 @@ def setup(start):
 MAIN_MISSING = [("GET", "/"), ("GET", "/finish"), ("GET", "/prpc"), ("POST", "/prpc"), ("POST", "/prpc/GetMeta/"), ("POST", "/prpc/a/b"),
                 ("GET", "/openapi.json"), ("GET", "/metrics/"), ("GET", "/health/"), ("POST", "/metrics"), ("POST", "/health"),
                 ("PUT", "/prpc/GetMeta"), ("DELETE", "/prpc/GetMeta"), ("OPTIONS", "/prpc/GetMeta"), ("PATCH", "/prpc/GetMeta"), ("PUT", "/health"),
-                ("GET", "/PRPC/GetMeta"), ("POST", "//prpc/GetMeta"), ("GET", "/Health"), ("GET", "/Metrics"), ("POST", "/"), ("PUT", "/nothing"),
+                ("GET", "/PRPC/GetMeta"), ("POST", "//prpc/GetMeta"), ("GET", "/Health"), ("POST", "/prpc%2fGetMeta"), ("GET", "/health%2f"), ("GET", "/Metrics"), ("POST", "/"), ("PUT", "/nothing"),
                 ("PUT", "/prpc/GetMeta?json")]
 
 
@@ -113,7 +113,7 @@ def test_name_of_a_method(ready, name):
                                            ("Onboard.Bootstrap", "Onboard.Bootstrap"), ("Admin.ClearImageCache", "Admin.ClearImageCache"),
                                            ("Bootstrap", "Bootstrap"), ("Finish", "Finish"), ("GetAttestationInfo", "GetAttestationInfo"), ("getmeta", "getmeta"),
                                            ("Onboard.KMS.GetMeta", "Onboard.KMS.GetMeta"), ("GetMeta%20", "GetMeta "), ("GetMeta.", "GetMeta."),
-                                           ("%4eope", "Nope")])
+                                           ("%4eope", "Nope"), ("a%2Fb", "a%2Fb"), ("GetMeta%00", "GetMeta%00"), ("KMS.%2f", "%2f")])
 def test_unknown_method(ready, name, reported):
     for method in ("GET", "POST"):
         answer = ask(ready.port, method, f"/prpc/{name}?json", b"" if method == "POST" else None)
