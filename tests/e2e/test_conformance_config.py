@@ -109,7 +109,8 @@ def call(kms, method, request=None, context=None, **kw):
 
 
 def guide(kms, hook, platform):
-    text = GUIDE.replace("0.0.0.0", "127.0.0.1").replace("port = 8000", f"port = {kms.port}").replace("/kms/", f"{kms.state}/").replace("http://auth-api:8000", hook.url)
+    text = GUIDE.replace("0.0.0.0", "127.0.0.1").replace("port = 8000", f"port = {kms.port}")
+    text = text.replace("/kms/", f"{kms.state}/").replace("http://auth-api:8000", hook.url)
     return text + EXTRA.format(pccs=platform.pki.url, anchors=platform.dir.resolve() / "anchors")
 
 
@@ -146,8 +147,10 @@ def test_later_files_win_key_by_key(prepare, platform, hook):
 @pytest.mark.parametrize("text,said", [
     ("core = 1", "core"), ("[core]\nattest_rpc_cert = 1", "core.attest_rpc_cert"), ("[rpc]\nport = 65536", "rpc.port"), ("[rpc]\nport = \"8000\"", "rpc.port"),
     ("[core.auth_api]\ntype = \"other\"", "core.auth_api.type"), ("[core.attestation]\nunknown = 1", "core.attestation.unknown"),
-    ("[core.attestation.urls]\nunknown = 1", "core.attestation.urls.unknown"), ("[core.image]\ndownload_timeout = \"2 minutes\"", "core.image.download_timeout"),
-    ("[core]\ncert_dir = \"a\"\ncert_dir = \"b\"", "line 3: a key is given twice"), ("not toml", ""), ("[core.attestation.root_ca]\ntdx = \"/x\"", "core.attestation")])
+    ("[core.attestation.urls]\nunknown = 1", "core.attestation.urls.unknown"),
+    ("[core.image]\ndownload_timeout = \"2 minutes\"", "core.image.download_timeout"),
+    ("[core]\ncert_dir = \"a\"\ncert_dir = \"b\"", "line 3: a key is given twice"), ("not toml", ""),
+    ("[core.attestation.root_ca]\ntdx = \"/x\"", "core.attestation")])
 def test_wrong_configuration_ends_the_start(prepare, text, said):
     kms = prepare()
     kms.config_file = kms.state / "wrong.toml"
@@ -218,9 +221,10 @@ def test_agent_addresses(prepare, platform):
         server.server_close()
 
 
-@pytest.mark.parametrize("status,body,said", [(500, b"", "Invalid status code: 500, path=Attest?json"), (404, b"x", "Invalid status code: 404, path=Attest?json"),
-                                              (200, b"x", "Failed to deserialize response"), (200, b"{}", "Failed to deserialize response"),
-                                              (200, b'{"attestation":"zz"}', "Failed to deserialize response")])
+@pytest.mark.parametrize("status,body,said", [
+    (500, b"", "Invalid status code: 500, path=Attest?json"), (404, b"x", "Invalid status code: 404, path=Attest?json"),
+    (200, b"x", "Failed to deserialize response"), (200, b"{}", "Failed to deserialize response"),
+    (200, b'{"attestation":"zz"}', "Failed to deserialize response")])
 def test_agent_errors(prepare, status, body, said):
     agent = Webhook()
     try:
@@ -242,7 +246,8 @@ def test_clear_image_cache(prepare):
     kms.bootstrap()
     for request in ({}, {"token": ""}, {"token": "Secret"}, {"token": "secret "}, {"token": hashlib.sha256(b"secret").hexdigest()}):
         assert call(kms, "ClearImageCache", request).body == error_json("Invalid token")
-    for request in ({"token": "secret"}, {"token": "secret", "image_hash": "all", "config_hash": "all"}, {"token": "secret", "image_hash": "ab", "config_hash": "cd"}):
+    for request in ({"token": "secret"}, {"token": "secret", "image_hash": "all", "config_hash": "all"},
+                    {"token": "secret", "image_hash": "ab", "config_hash": "cd"}):
         got = call(kms, "KMS.ClearImageCache", request)
         assert (got.status, got.body) == (200, b"null")
     # The token is field 1, the hashes are 2 and 3.
@@ -265,7 +270,8 @@ def basic(text):
 
 def admin(prepare, hook, env=None, **core_admin):
     port = free_port()
-    kms = prepare(config={"core": {"admin": {"enabled": True, "address": "127.0.0.1", "port": port, **core_admin}, "onboard": {"auto_bootstrap_domain": "kms.test"}}}, env=env)
+    kms = prepare(config={"core": {"admin": {"enabled": True, "address": "127.0.0.1", "port": port, **core_admin},
+                                   "onboard": {"auto_bootstrap_domain": "kms.test"}}}, env=env)
     kms.admin = port
     return kms
 
@@ -280,10 +286,12 @@ def denied(got):
 
 def test_admin_token(prepare, hook):
     kms = admin(prepare, hook, auth_token="to:ken", env={"DSTACK_KMS_ADMIN_TOKEN": "other", "ADMIN_API_TOKEN": "third"}).start()
-    for headers in ({"X-Admin-Token": "to:ken"}, {"x-admin-token": "to:ken"}, {"Authorization": "Bearer to:ken"}, {"Authorization": "bearer to:ken"}, basic("anyone:to:ken")):
+    for headers in ({"X-Admin-Token": "to:ken"}, {"x-admin-token": "to:ken"}, {"Authorization": "Bearer to:ken"}, {"Authorization": "bearer to:ken"},
+                    basic("anyone:to:ken")):
         got = clear(kms, headers)
         assert (got.status, got.body, got.header("Content-Type")) == (200, b"null", "application/json"), headers
-    for headers in ({}, {"X-Admin-Token": ""}, {"X-Admin-Token": "to:kex"}, {"X-Admin-Token": "other"}, {"Authorization": "to:ken"}, {"Authorization": "Bearer"}, basic("a:b"), basic("to:ken:x"),
+    for headers in ({}, {"X-Admin-Token": ""}, {"X-Admin-Token": "to:kex"}, {"X-Admin-Token": "other"}, {"Authorization": "to:ken"},
+                    {"Authorization": "Bearer"}, basic("a:b"), basic("to:ken:x"),
                     {"Authorization": "Basic %%%"}, {"Authorization": "Basic"}, {"Authorization": "Digest to:ken"}):
         assert denied(clear(kms, headers)), headers
     # Before routing: whoever is not known learns nothing about paths.
@@ -308,7 +316,8 @@ def test_admin_token_as_user(prepare, hook):
         assert denied(clear(kms, basic(text))), text
 
 
-@pytest.mark.parametrize("env,token", [({"DSTACK_KMS_ADMIN_TOKEN": " a\n", "ADMIN_API_TOKEN": "b"}, "a"), ({"ADMIN_API_TOKEN": "b\n"}, "b"), ({"DSTACK_KMS_ADMIN_TOKEN": "  ", "ADMIN_API_TOKEN": "b"}, "b")])
+@pytest.mark.parametrize("env,token", [({"DSTACK_KMS_ADMIN_TOKEN": " a\n", "ADMIN_API_TOKEN": "b"}, "a"), ({"ADMIN_API_TOKEN": "b\n"}, "b"),
+                                       ({"DSTACK_KMS_ADMIN_TOKEN": "  ", "ADMIN_API_TOKEN": "b"}, "b")])
 def test_admin_token_of_the_environment(prepare, hook, env, token):
     kms = admin(prepare, hook, env=env).start()
     assert clear(kms, {"X-Admin-Token": token}).status == 200
@@ -361,7 +370,9 @@ def relay():
 def web_pki(directory):
     """A PEM file of a root, and a server's SSL context for 127.0.0.1 under it."""
     def cert(name, key, issuer, signer, ca):
-        b = (x509.CertificateBuilder().subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])).issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
+        b = (x509.CertificateBuilder().subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME,
+                                                                                  name)])).issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME,
+                                                                                                                                     issuer)]))
              .public_key(key.public_key()).serial_number(x509.random_serial_number()).not_valid_before(pki.now() - pki.DAY).not_valid_after(pki.now() + pki.DAY)
              .add_extension(x509.BasicConstraints(ca, None), True))
         if not ca:

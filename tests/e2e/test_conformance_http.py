@@ -23,7 +23,8 @@ def setup(start):
 MAIN_MISSING = [("GET", "/"), ("GET", "/finish"), ("GET", "/prpc"), ("POST", "/prpc"), ("POST", "/prpc/GetMeta/"), ("POST", "/prpc/a/b"),
                 ("GET", "/openapi.json"), ("GET", "/metrics/"), ("GET", "/health/"), ("POST", "/metrics"), ("POST", "/health"),
                 ("PUT", "/prpc/GetMeta"), ("DELETE", "/prpc/GetMeta"), ("OPTIONS", "/prpc/GetMeta"), ("PATCH", "/prpc/GetMeta"), ("PUT", "/health"),
-                ("GET", "/PRPC/GetMeta"), ("POST", "//prpc/GetMeta"), ("GET", "/Health"), ("POST", "/prpc%2fGetMeta"), ("GET", "/health%2f"), ("GET", "/Metrics"), ("POST", "/"), ("PUT", "/nothing"),
+                ("GET", "/PRPC/GetMeta"), ("POST", "//prpc/GetMeta"), ("GET", "/Health"), ("POST", "/prpc%2fGetMeta"), ("GET", "/health%2f"),
+                ("GET", "/Metrics"), ("POST", "/"), ("PUT", "/nothing"),
                 ("PUT", "/prpc/GetMeta?json")]
 
 
@@ -111,7 +112,8 @@ def test_name_of_a_method(ready, name):
 
 @pytest.mark.parametrize("name,reported", [("Nope", "Nope"), ("KMS.Nope", "Nope"), ("KMS.", ""), ("KMS.KMS.", ""), ("kms.GetMeta", "kms.GetMeta"),
                                            ("Onboard.Bootstrap", "Onboard.Bootstrap"), ("Admin.ClearImageCache", "Admin.ClearImageCache"),
-                                           ("Bootstrap", "Bootstrap"), ("Finish", "Finish"), ("GetAttestationInfo", "GetAttestationInfo"), ("getmeta", "getmeta"),
+                                           ("Bootstrap", "Bootstrap"), ("Finish", "Finish"), ("GetAttestationInfo", "GetAttestationInfo"),
+                                           ("getmeta", "getmeta"),
                                            ("Onboard.KMS.GetMeta", "Onboard.KMS.GetMeta"), ("GetMeta%20", "GetMeta "), ("GetMeta.", "GetMeta."),
                                            ("%4eope", "Nope"), ("a%2Fb", "a%2Fb"), ("GetMeta%00", "GetMeta%00"), ("KMS.%2f", "%2f")])
 def test_unknown_method(ready, name, reported):
@@ -189,7 +191,8 @@ def test_oversized_body_is_answered_before_the_content_type_counts(ready):
 
 def test_headers_of_every_answer(ready):
     version = re.compile(r"^v\S+ \((unknown|git:\S+)\)$")
-    for method, target in [("POST", "/prpc/GetMeta?json"), ("POST", "/prpc/GetMeta"), ("GET", "/prpc/GetMeta"), ("HEAD", "/prpc/GetMeta"), ("POST", "/prpc/Nope"),
+    for method, target in [("POST", "/prpc/GetMeta?json"), ("POST", "/prpc/GetMeta"), ("GET", "/prpc/GetMeta"), ("HEAD", "/prpc/GetMeta"),
+                           ("POST", "/prpc/Nope"),
                            ("GET", "/metrics"), ("GET", "/health"), ("GET", "/nothing"), ("GET", "/prpc/"), ("PUT", "/prpc/GetMeta")]:
         answer = ask(ready.port, method, target)
         assert version.match(answer.header("X-App-Version"))
@@ -304,7 +307,8 @@ def test_header_names_have_no_case(ready):
 
 
 @pytest.mark.parametrize("head", [b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n", b"Transfer-Encoding: chunked\r\nContent-Length: 2\r\n",
-                                  b"Content-Length: 2\r\nContent-Length: 3\r\n", b"Content-Length: 2, 3\r\n", b"Content-Length: -1\r\n", b"Content-Length: 0x2\r\n",
+                                  b"Content-Length: 2\r\nContent-Length: 3\r\n", b"Content-Length: 2, 3\r\n", b"Content-Length: -1\r\n",
+                                  b"Content-Length: 0x2\r\n",
                                   b"Content-Length: 99999999999999999999999\r\n", b"Transfer-Encoding: gzip\r\n", b"Bad Header: 1\r\n", b" folded: 1\r\n",
                                   b"X: a\r\n  folded\r\n", b"X: \0\r\n", b"X" * 17000 + b": 1\r\n"])
 def test_ambiguous_heads_are_refused_and_closed(ready, head):
@@ -356,7 +360,8 @@ def test_metrics(start):
                            "# TYPE dstack_kms_attestation_requests_total counter\ndstack_kms_attestation_requests_total 0\n"
                            "# HELP dstack_kms_attestation_failures_total Total number of failed KMS attestation requests.\n"
                            "# TYPE dstack_kms_attestation_failures_total counter\ndstack_kms_attestation_failures_total 0\n")
-    counted = [("POST", "/prpc/GetAppKey?json"), ("GET", "/prpc/GetKmsKey"), ("HEAD", "/prpc/SignCert"), ("PUT", "/prpc/GetAppKey"), ("POST", "/prpc/KMS.SignCert"),
+    counted = [("POST", "/prpc/GetAppKey?json"), ("GET", "/prpc/GetKmsKey"), ("HEAD", "/prpc/SignCert"), ("PUT", "/prpc/GetAppKey"),
+               ("POST", "/prpc/KMS.SignCert"),
                ("POST", "/prpc/KMS.KMS.GetAppKey"), ("DELETE", "/prpc/KMS.GetKmsKey?x")]
     for number, (method, target) in enumerate(counted, 1):
         assert ask(kms.port, method, target, b"").status >= 400

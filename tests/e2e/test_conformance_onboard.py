@@ -120,7 +120,8 @@ def test_rpc_certificate(start, platform):
     assert [(a.oid.dotted_string, a.value) for a in cert.subject] == [("2.5.4.3", "kms.test")] and cert.serial_number == serial(key)
     got = extensions(cert)
     assert [o for o, _, _ in got] == [SAN, USAGE, arc(4), arc(8)]
-    assert got[0] == (SAN, False, bytes.fromhex("300a8208") + b"kms.test") and got[1] == (USAGE, True, LEAF_USAGE) and got[2] == (arc(4), False, nested(b"kms:rpc"))
+    assert got[0] == (SAN, False, bytes.fromhex("300a8208") + b"kms.test") and got[1] == (USAGE, True, LEAF_USAGE) and got[2] == (arc(4), False,
+                                                                                                                                  nested(b"kms:rpc"))
     value = got[3][2]
     assert report_data("ratls-cert", spki(key)) in value
     assert not got[3][1] and value[0] == 4
@@ -139,7 +140,8 @@ def test_domains_that_pass(start, domain):
 
 
 @pytest.mark.parametrize("domain,text", [(d, "domain must be a non-empty ASCII DNS name of at most 253 bytes") for d in ("", "é.example", "a." * 126 + "ab")] +
-                         [(d, "domain contains an invalid DNS label") for d in ("a.", ".a", "a..b", "-a", "a-", "a.-b", "a_b", "a b", "x" * 64, "a/b", "*.a", "::1", "[::1]", "a:80", ".")])
+                         [(d, "domain contains an invalid DNS label") for d in ("a.", ".a", "a..b", "-a", "a-", "a.-b", "a_b", "a b", "x" * 64, "a/b", "*.a",
+                                                                                "::1", "[::1]", "a:80", ".")])
 def test_domains_that_fail(start, domain, text):
     kms = start()
     for method, request in (("Bootstrap", {"domain": domain}), ("Onboard", {"source_url": "https://127.0.0.1:9", "domain": domain})):
@@ -226,7 +228,8 @@ def test_attestation_info(start, hook):
     config["core"]["site_name"] = "A site"
     kms = start(config=config)
     info = json.loads(setup_call(kms, "GetAttestationInfo").body)
-    assert list(info) == ["device_id", "mr_aggregated", "os_image_hash", "attestation_mode", "tee_variant", "site_name", "eth_rpc_url", "kms_contract_address", "ppid"]
+    assert list(info) == ["device_id", "mr_aggregated", "os_image_hash", "attestation_mode", "tee_variant", "site_name", "eth_rpc_url",
+                          "kms_contract_address", "ppid"]
     guest = kms.guest
     assert info == {"device_id": guest.device_id().hex(), "mr_aggregated": guest.mr_aggregated().hex(), "os_image_hash": guest.os_image_hash.hex(),
                     "attestation_mode": "dstack-gcp-tdx", "tee_variant": "dstack-gcp-tdx", "site_name": "A site", "eth_rpc_url": "https://rpc.example/",
@@ -242,7 +245,8 @@ def test_attestation_info(start, hook):
     assert (info["eth_rpc_url"], info["kms_contract_address"]) == ("", "0x1111")
 
 
-@pytest.mark.parametrize("method,target,body", [("POST", "/prpc/Onboard.Finish?json", b"null"), ("POST", "/prpc/Finish", b""), ("GET", "/finish", b"OK"), ("GET", "/prpc/Finish", b"null")])
+@pytest.mark.parametrize("method,target,body", [("POST", "/prpc/Onboard.Finish?json", b"null"), ("POST", "/prpc/Finish", b""), ("GET", "/finish", b"OK"),
+                                                ("GET", "/prpc/Finish", b"null")])
 def test_finish_answers_and_goes_on_in_the_same_process(start, method, target, body):
     kms = start()
     assert setup_call(kms, "Bootstrap", {"domain": "kms.test"}).status == 200
@@ -321,7 +325,8 @@ def test_auto_bootstrap(start, hook):
     assert [a.target for a in hook.take()][0] == "/bootAuth/kms"
 
 
-@pytest.mark.parametrize("allowed,domain,said", [(False, "auto.test", "KMS is not allowed to auto-bootstrap: "), (True, "bad_domain", "domain contains an invalid DNS label")])
+@pytest.mark.parametrize("allowed,domain,said", [(False, "auto.test", "KMS is not allowed to auto-bootstrap: "), (True, "bad_domain",
+                                                                                                                  "domain contains an invalid DNS label")])
 def test_auto_bootstrap_refused_ends_the_process(platform, tmp_path, hook, allowed, domain, said):
     hook.allow["/bootAuth/kms"], hook.reason = allowed, "not you"
     config = hook.config()
@@ -411,7 +416,8 @@ def test_onboard_from_what_is_no_kms(start, source):
     text = error(setup_call(kms, "Onboard", {"source_url": f"https://127.0.0.1:{port}", "domain": "new.test"}))
     assert text == (f"Failed to onboard: error sending request for url (https://127.0.0.1:{port}/prpc/GetTempCaCert?json): client error (Connect): "
                     "tcp connect error: Connection refused (os error 111)")
-    assert "Source KMS did not present a TLS certificate" in error(setup_call(kms, "Onboard", {"source_url": f"http://127.0.0.1:{kms.port}", "domain": "new.test"}))
+    assert "Source KMS did not present a TLS certificate" in error(setup_call(kms, "Onboard",
+                                                                              {"source_url": f"http://127.0.0.1:{kms.port}", "domain": "new.test"}))
     # Nothing is left behind, and a good source still works.
     assert setup_call(kms, "Onboard", {"source_url": f"https://127.0.0.1:{source.port}", "domain": "new.test"}).status == 200
 
@@ -430,9 +436,12 @@ def test_onboard_needs_evidence_of_the_source(start):
 def test_page(start):
     page = ask(start("a").port, "GET", "/", context=False).body.decode()
     assert re.search(r"<title>\s*dstack KMS Setup\s*</title>", page) and re.search(r"<h1[^>]*>\s*dstack KMS Setup\s*</h1>", page)
-    for text in ("Loading attestation info...", "Attestation Info (for on-chain registration)", "Device ID:", "MR Aggregated:", "OS Image Hash:", "Chain Info", "ETH RPC URL:", "KMS Contract:",
-                 "PPID:", "Bootstrap A New KMS Instance", "Domain Name:", "The domain name serving this KMS RPC", "Onboard from an Existing KMS Instance", "Source KMS URL:",
-                 "RPC URL of the existing KMS", "Back", "Bootstrap successful!", "Onboarding successful!", "Finish Setup", "Setup completed. You can close this window.", 'type="url"'):
+    for text in ("Loading attestation info...", "Attestation Info (for on-chain registration)", "Device ID:", "MR Aggregated:", "OS Image Hash:",
+                 "Chain Info", "ETH RPC URL:", "KMS Contract:",
+                 "PPID:", "Bootstrap A New KMS Instance", "Domain Name:", "The domain name serving this KMS RPC", "Onboard from an Existing KMS Instance",
+                 "Source KMS URL:",
+                 "RPC URL of the existing KMS", "Back", "Bootstrap successful!", "Onboarding successful!", "Finish Setup",
+                 "Setup completed. You can close this window.", 'type="url"'):
         assert text in page, text
     assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//""", page) and "unpkg" not in page
     page = ask(start("b", config={"core": {"site_name": "Our <KMS> & co"}}).port, "GET", "/", context=False).body.decode()

@@ -374,9 +374,11 @@ def mp_bins(count, size=32):
 @pytest.mark.parametrize("arc,value,good_", [
     (3, pki.der_tlv(4, APP), True), (3, APP, False), (3, pki.der_tlv(0x0C, APP), False), (3, pki.der_tlv(0x24, APP), False), (3, b"", False),
     (9, pki.der_tlv(4, mp_bins(8)), True), (9, pki.der_tlv(4, mp_bins(8) [:-1]), False), (9, mp_bins(8), False), (9, pki.der_tlv(4, b""), False),
-    (9, pki.der_tlv(4, mp_bins(7)), False), (9, pki.der_tlv(4, b"\x99" + mp_bins(8)[1:] + b"\xc0"), True), (9, pki.der_tlv(4, b"\x99" + mp_bins(8)[1:] + b"\x91\xc4\x01x"), True),
+    (9, pki.der_tlv(4, mp_bins(7)), False), (9, pki.der_tlv(4, b"\x99" + mp_bins(8)[1:] + b"\xc0"), True),
+    (9, pki.der_tlv(4, b"\x99" + mp_bins(8)[1:] + b"\x91\xc4\x01x"), True),
     (9, pki.der_tlv(4, b"\x88" + mp_bins(8)[1:]), False),
-    (8, pki.der_tlv(4, b""), False), (8, pki.der_tlv(4, b"\x05"), False), (8, b"\x00\x01", False), (8, pki.der_tlv(4, b"\0\1"), False), (1, pki.der_tlv(4, b"quote"), False),
+    (8, pki.der_tlv(4, b""), False), (8, pki.der_tlv(4, b"\x05"), False), (8, b"\x00\x01", False), (8, pki.der_tlv(4, b"\0\1"), False),
+    (1, pki.der_tlv(4, b"quote"), False),
     (2, pki.der_tlv(4, b"[]"), True), (4, pki.der_tlv(4, b"app:custom"), True), (77, b"\xff", True)])
 def test_extensions_of_the_client_certificate(governed, arc, value, good_):
     context = certificate(governed, (arc, value))
@@ -419,7 +421,8 @@ def self_error(governed):
 
 
 def test_refusals_by_status(governed, hook, caller):
-    for status, reason, body in [(500, "Internal Server Error", b"boom"), (404, "Not Found", b""), (403, "Forbidden", b"x" * 2000), (304, "Not Modified", b""), (100 + 99, "Odd", b"y")]:
+    for status, reason, body in [(500, "Internal Server Error", b"boom"), (404, "Not Found", b""), (403, "Forbidden", b"x" * 2000),
+                                 (304, "Not Modified", b""), (100 + 99, "Odd", b"y")]:
         if status == 199:
             continue
         hook.reply = lambda asked: answer(status, body, reason=reason)
@@ -446,8 +449,10 @@ def test_any_success_will_do(governed, hook, status):
     good(call(governed, "GetTempCaCert"))
 
 
-@pytest.mark.parametrize("body", [b"", b"null", b"[]", b"{}", b"true", b"not json", b'{"isAllowed":true,"gatewayAppId":""}', b'{"isAllowed":true,"reason":""}', b'{"gatewayAppId":"","reason":""}',
-                                  b'{"isAllowed":"true","gatewayAppId":"","reason":""}', b'{"isAllowed":1,"gatewayAppId":"","reason":""}', b'{"isAllowed":null,"gatewayAppId":"","reason":""}',
+@pytest.mark.parametrize("body", [b"", b"null", b"[]", b"{}", b"true", b"not json", b'{"isAllowed":true,"gatewayAppId":""}',
+                                  b'{"isAllowed":true,"reason":""}', b'{"gatewayAppId":"","reason":""}',
+                                  b'{"isAllowed":"true","gatewayAppId":"","reason":""}', b'{"isAllowed":1,"gatewayAppId":"","reason":""}',
+                                  b'{"isAllowed":null,"gatewayAppId":"","reason":""}',
                                   b'{"isAllowed":true,"gatewayAppId":null,"reason":""}', b'{"isAllowed":true,"gatewayAppId":"","reason":null}',
                                   b'{"isAllowed":false,"isAllowed":true,"gatewayAppId":"","reason":""}', b'{"isAllowed":true,"gatewayAppId":"","reason":""} x',
                                   b'{"is_allowed":true,"gateway_app_id":"","reason":""}', b'\xff'])
@@ -459,7 +464,8 @@ def test_what_is_no_decision_is_a_refusal(governed, hook, body):
 
 
 def test_broken_answers_are_refusals(governed, hook):
-    for raw in (b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}", b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"):
+    for raw in (b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}", b"garbage\r\n\r\n",
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"):
         hook.reply = lambda asked: raw
         text = self_error(governed)
         assert text.startswith(f"error sending request for url ({hook.url}/bootAuth/kms)") or text.startswith("failed to decode response from") or hook.url in text, text
@@ -502,7 +508,9 @@ def test_redirect_to_another_address_and_their_number(governed, hook):
     def count(limit):
         def reply(asked):
             step = int(asked.target.rsplit("-", 1)[1]) if "-" in asked.target else 0
-            return answer(307, b"", [("Location", f"{hook.url}/step-{step + 1}")]) if step < limit else answer(200, {"isAllowed": True, "gatewayAppId": "", "reason": ""})
+            return answer(307, b"", [("Location", f"{hook.url}/step-{step + 1}")]) if step < limit else answer(200,
+                                                                                                               {"isAllowed": True, "gatewayAppId": "",
+                                                                                                                "reason": ""})
         return reply
     hook.reply = count(10)
     good(call(governed, "GetTempCaCert"))
@@ -523,14 +531,16 @@ def test_silent_auth_api_runs_into_the_bound(governed, hook):
 
 def test_nobody_listens(start):
     url = f"http://127.0.0.1:{closed_port()}"
-    config = {"core": {"auth_api": {"type": "webhook", "webhook": {"url": url}}, "onboard": {"auto_bootstrap_domain": "kms.test"}, "enforce_self_authorization": False}}
+    config = {"core": {"auth_api": {"type": "webhook", "webhook": {"url": url}}, "onboard": {"auto_bootstrap_domain": "kms.test"},
+                       "enforce_self_authorization": False}}
     kms = start(config=config)
     refused(call(kms, "GetMeta"), f"error sending request for url ({url}/): client error (Connect): tcp connect error: Connection refused (os error 111)")
 
 
 def test_no_such_host(start):
     url = "http://auth.invalid:8000"
-    config = {"core": {"auth_api": {"type": "webhook", "webhook": {"url": url}}, "onboard": {"auto_bootstrap_domain": "kms.test"}, "enforce_self_authorization": False}}
+    config = {"core": {"auth_api": {"type": "webhook", "webhook": {"url": url}}, "onboard": {"auto_bootstrap_domain": "kms.test"},
+                       "enforce_self_authorization": False}}
     text = json.loads(call(start(config=config), "GetMeta").body)["error"]
     assert text.startswith(f"error sending request for url ({url}/): client error (Connect): dns error: ")
 

@@ -187,9 +187,11 @@ def test_app_ca_and_root(governed, app, key, evidence):
     name = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Dstack"), x509.NameAttribute(NameOID.COMMON_NAME, "Dstack App CA")])
     assert spki(ca_key) == ca.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     assert ca.subject.public_bytes() == leaf.issuer.public_bytes() == name.public_bytes() and ca.serial_number == serial(ca_key)
-    assert extensions(ca) == [(USAGE, True, CA_USAGE), (SKI, False, nested(hashlib.sha256(spki(ca_key)).digest()[:20])), (BASIC, True, bytes.fromhex("30060101ff020100")),
+    assert extensions(ca) == [(USAGE, True, CA_USAGE), (SKI, False, nested(hashlib.sha256(spki(ca_key)).digest()[:20])),
+                              (BASIC, True, bytes.fromhex("30060101ff020100")),
                               (arc(3), False, nested(APP)), (arc(4), False, nested(b"app:ca"))]
-    assert extensions(root) == [(USAGE, True, CA_USAGE), (SKI, False, nested(hashlib.sha256(spki(root_key)).digest()[:20])), (BASIC, True, bytes.fromhex("30060101ff020101"))]
+    assert extensions(root) == [(USAGE, True, CA_USAGE), (SKI, False, nested(hashlib.sha256(spki(root_key)).digest()[:20])),
+                                (BASIC, True, bytes.fromhex("30060101ff020101"))]
     assert root.subject.public_bytes() == root.issuer.public_bytes() == ca.issuer.public_bytes()
     assert [a.value for a in root.subject] == ["Dstack", "Dstack KMS CA"] and root.serial_number == serial(root_key)
     for cert, signer in ((leaf, ca_key), (ca, root_key), (root, root_key)):
@@ -199,8 +201,10 @@ def test_app_ca_and_root(governed, app, key, evidence):
 
 
 def test_full_leaf(governed, app, key, evidence):
-    names = ["a.example", "10.1.2.3", "::ffff:1.2.3.4", "2001:db8::1", "a.example", "10.01.2.3", "[::1]", "1.2.3", "*.b", "::1%lo", "fe80::/10", "", "under_score", "user@host"]
-    csr = csr2(key, evidence, org="Org é", subject="s", names=names, server=True, client=True, quote=True, app_info=True, not_before=86400, not_after=4102444800)
+    names = ["a.example", "10.1.2.3", "::ffff:1.2.3.4", "2001:db8::1", "a.example", "10.01.2.3", "[::1]", "1.2.3", "*.b", "::1%lo", "fe80::/10", "",
+             "under_score", "user@host"]
+    csr = csr2(key, evidence, org="Org é", subject="s", names=names, server=True, client=True, quote=True, app_info=True, not_before=86400,
+               not_after=4102444800)
     _, (leaf, _, _) = chain(sign(governed, csr, key))
     ips = {n: ipaddress.ip_address(n).packed for n in ("10.1.2.3", "::ffff:1.2.3.4", "2001:db8::1")}
     san = b"".join(pki.der_tlv(0x87, ips[n]) if n in ips else pki.der_tlv(0x82, n.encode()) for n in names)
@@ -216,7 +220,8 @@ def test_full_leaf(governed, app, key, evidence):
 def app_info(app):
     provider = dict(app.events)["key-provider"]
     pcrs = app.pcrs()
-    return [APP, dict(app.events)["compose-hash"], INSTANCE, hashlib.sha256(b"").digest(), hashlib.sha256(app.os_image_hash + hashlib.sha256(provider).digest()).digest(),
+    return [APP, dict(app.events)["compose-hash"], INSTANCE, hashlib.sha256(b"").digest(),
+            hashlib.sha256(app.os_image_hash + hashlib.sha256(provider).digest()).digest(),
             hashlib.sha256(pcrs[0] + pcrs[2] + pcrs[14]).digest(), app.os_image_hash, provider]
 
 
@@ -282,11 +287,13 @@ def test_high_s_is_accepted(governed, key, evidence):
         chain(sign(governed, csr, key, signature=encode_dss_signature(r, value)))
 
 
-@pytest.mark.parametrize("change", ["truncated", "no attestation", "bad bool", "bad option", "long compact", "unknown attestation", "not utf-8", "too many names", "trailing"])
+@pytest.mark.parametrize("change", ["truncated", "no attestation", "bad bool", "bad option", "long compact", "unknown attestation", "not utf-8",
+                                    "too many names", "trailing"])
 def test_csr_that_does_not_decode(governed, key, evidence, change):
     whole = csr2(key, evidence, subject="s")
     head = whole[:len(whole) - len(evidence)]
-    csr = {"truncated": whole[:40], "no attestation": head, "bad bool": head[:-6] + b"\x02" + head[-5:] + evidence, "bad option": head[:-2] + b"\x02\0" + evidence,
+    csr = {"truncated": whole[:40], "no attestation": head, "bad bool": head[:-6] + b"\x02" + head[-5:] + evidence,
+           "bad option": head[:-2] + b"\x02\0" + evidence,
            "long compact": b"\x45\x00" + whole[1:], "unknown attestation": head + b"\x05\x00", "not utf-8": whole.replace(b"\x04s", b"\x04\xff", 1),
            "too many names": whole.replace(b"\x04s\x00", b"\x04s\xfe\xff\xff\xff", 1), "trailing": whole + b"\0"}[change]
     assert csr != whole
@@ -318,7 +325,8 @@ def test_client_certificate_is_not_the_request(governed, app, platform, key, evi
 def v1_parts(app, key):
     quote = app.quoter.quote(report_data("ratls-cert", spki(key)), (bytes(48),) * 3 + (app.rtmr3(),))
     log = [{"imr": 0, "event_type": 10, "digest": "00" * 48, "event": "x", "event_payload": ""}]
-    log += [{"imr": 3, "event_type": 0x08000001, "digest": hashlib.sha384(event_preimage(e, p)).hexdigest(), "event": e, "event_payload": p.hex()} for e, p in app.events]
+    log += [{"imr": 3, "event_type": 0x08000001, "digest": hashlib.sha384(event_preimage(e, p)).hexdigest(), "event": e, "event_payload": p.hex()} for e,
+            p in app.events]
     return quote, log
 
 
@@ -328,7 +336,8 @@ def test_version_1_reaches_the_policy(governed, app, key, hook):
     csr = csr1(key, quote, json.dumps(log).encode())
     refused(sign(governed, csr, key, 1, vm_config='{"os_image_hash":"0x1234"}'), "Boot denied: App not registered")
     asked = hook.take()[-1].json()
-    assert (asked["attestationMode"], asked["appId"], asked["instanceId"], asked["osImageHash"], asked["keyProviderInfo"]) == ("dstack-tdx", APP.hex(), INSTANCE.hex(), "1234", "")
+    assert (asked["attestationMode"], asked["appId"], asked["instanceId"], asked["osImageHash"], asked["keyProviderInfo"]) == ("dstack-tdx", APP.hex(),
+                                                                                                                               INSTANCE.hex(), "1234", "")
     hook.allow["/bootAuth/app"] = True
     refused_with(sign(governed, csr, key, 1), "Failed to verify os image hash: Failed to verify os image hash: ")
 

@@ -17,7 +17,8 @@ from tests.dev.guest import report_data
 from tests.dev.raw import ask
 from tests.dev.webhook import Webhook, answer
 
-DIRECTORY = x509.Name([x509.NameAttribute(x509.oid.NameOID.ORGANIZATION_NAME, "Dstack"), x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, "Dstack Client Temp CA")])
+DIRECTORY = x509.Name([x509.NameAttribute(x509.oid.NameOID.ORGANIZATION_NAME, "Dstack"),
+                       x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, "Dstack Client Temp CA")])
 CA = (x509.BasicConstraints(True, 0), True)
 
 
@@ -126,9 +127,12 @@ def key(keys, **change):
 
 @pytest.mark.parametrize("change,said", [
     (lambda k: k | {"keys": []}, "Failed to onboard: Invalid keys"), (two, "Failed to onboard: Invalid keys"),
-    (lambda k: key(k, ca_key="x"), "Failed to onboard: Failed to parse CA key"), (lambda k: key(k, ca_key=pem_of(ec.generate_private_key(ec.SECP384R1()))), "Failed to onboard: Failed to parse CA key"),
-    (lambda k: k | {"temp_ca_key": "x"}, "Failed to onboard: Failed to parse tmp CA key"), (lambda k: key(k, k256_key="00" * 32), "Failed to onboard: Failed to parse ECDSA key"),
-    (lambda k: key(k, k256_key="11" * 31), "Failed to onboard: Failed to parse ECDSA key"), (lambda k: key(k, k256_key="zz"), "Failed to onboard: "), (lambda k: [], "Failed to onboard: ")])
+    (lambda k: key(k, ca_key="x"), "Failed to onboard: Failed to parse CA key"),
+    (lambda k: key(k, ca_key=pem_of(ec.generate_private_key(ec.SECP384R1()))), "Failed to onboard: Failed to parse CA key"),
+    (lambda k: k | {"temp_ca_key": "x"}, "Failed to onboard: Failed to parse tmp CA key"),
+    (lambda k: key(k, k256_key="00" * 32), "Failed to onboard: Failed to parse ECDSA key"),
+    (lambda k: key(k, k256_key="11" * 31), "Failed to onboard: Failed to parse ECDSA key"), (lambda k: key(k, k256_key="zz"), "Failed to onboard: "),
+    (lambda k: [], "Failed to onboard: ")])
 def test_keys_that_are_wrong(kms, source, change, said):
     source.keys_answer = change(source.keys_answer)
     assert error(onboard(kms, source.url)).startswith(said)

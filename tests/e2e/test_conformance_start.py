@@ -81,7 +81,8 @@ def test_without_an_agent_and_without_attested_certificate(kms):
 
 
 @pytest.mark.parametrize("evidence,said", [(lambda g, d: b"\x05junk", "Failed to load cached self boot info: Failed to decode local KMS attestation: "),
-                                           (lambda g, d: g.attest(d[:-1] + b"x"), "Failed to load cached self boot info: Failed to verify local KMS attestation")])
+                                           (lambda g, d: g.attest(d[:-1] + b"x"),
+                                            "Failed to load cached self boot info: Failed to verify local KMS attestation")])
 def test_own_evidence_that_is_none(kms, evidence, said):
     configure(kms, attest_rpc_cert=False)
     kms.guest.attest, honest = lambda data: evidence(Honest(honest), data), kms.guest.attest

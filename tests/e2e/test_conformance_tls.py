@@ -153,6 +153,7 @@ def test_what_the_server_shows(ready):
         Wire(ready.port, stranger)
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
 def test_old_versions_are_refused(ready, version):
     context = ssl._create_unverified_context()
@@ -193,7 +194,8 @@ def test_the_server_asks_for_certificates_of_the_temp_ca(ready):
 
 
 def test_renegotiation_is_refused(ready):
-    got = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{ready.port}", "-tls1_2", "-servername", "kms.test"], input=b"R\n", capture_output=True, timeout=30)
+    got = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{ready.port}", "-tls1_2", "-servername", "kms.test"], input=b"R\n",
+                         capture_output=True, timeout=30)
     assert b"Secure Renegotiation IS supported" in got.stdout and b"no renegotiation" in got.stderr
 
 
