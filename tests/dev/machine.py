@@ -56,12 +56,12 @@ def free_port():
 class Machine:
     """state: a directory that keeps the TPM, the data disk and the firmware variables between boots."""
 
-    def __init__(self, image, state, *, shared, port=0, signer_port=None, pccs_port=None, memory=512, tpm=True, data=True, disk_bus="virtio",
-                 qemu_extra=()):
+    def __init__(self, image, state, *, shared, port=0, admin_port=None, signer_port=None, pccs_port=None, memory=512, tpm=True, data=True,
+                 disk_bus="virtio", qemu_extra=()):
         self.image, self.state = Path(image), Path(state)
         self.shared, self.memory, self.tpm, self.data, self.disk_bus = shared, memory, tpm, data, disk_bus
         self.port = port or free_port()
-        self.signer_port, self.pccs_port, self.extra = signer_port, pccs_port, list(qemu_extra)
+        self.admin_port, self.signer_port, self.pccs_port, self.extra = admin_port, signer_port, pccs_port, list(qemu_extra)
         self.lines, self.arrived = [], threading.Condition()
         self.qemu = self.swtpm = None
         self.state.mkdir(parents=True, exist_ok=True)
@@ -85,6 +85,8 @@ class Machine:
             shutil.copy(OVMF[1], self.state / "vars.fd")
         relay = f"{sys.executable} -S -E {Path(__file__).with_name('relay.py')}"
         net = f"user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-:8000"
+        if self.admin_port:
+            net += f",hostfwd=tcp:127.0.0.1:{self.admin_port}-:8001"
         if self.signer_port:
             net += f",guestfwd=tcp:10.0.2.100:4050-cmd:{relay} {self.signer_port}"
         if self.pccs_port:

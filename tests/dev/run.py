@@ -88,7 +88,7 @@ class Vm:
 
     DEFAULT = object()
 
-    def __init__(self, image, state, *, port=0, memory=512, config=None, shared=DEFAULT, provisioned=True, **kw):
+    def __init__(self, image, state, *, port=0, memory=512, config=None, user_config=None, shared=DEFAULT, provisioned=True, **kw):
         """shared: files of the shared disk instead of the usual ones; None: no such disk."""
         self.image, self.state = Path(image), Path(state)
         self.platform = Platform(PLATFORM, vm.PCCS_IN_GUEST)
@@ -98,7 +98,8 @@ class Vm:
             provision(self.state / "tpm", self.platform.pki)
         files = shared
         if shared is self.DEFAULT:
-            files = vm.shared_files(Process.merge(dev_config(vm.PCCS_IN_GUEST), config or {}), vm_config=self.vm_config)
+            files = vm.shared_files(Process.merge(dev_config(vm.PCCS_IN_GUEST), config or {}), vm_config=self.vm_config,
+                                    user_config=user_config)
         self.machine = vm.Machine(self.image / "disk.raw", self.state, shared=files, port=port, memory=memory, signer_port=self.signer.port,
                                   pccs_port=self.platform.pccs.port, **kw)
         self.kms = Kms(self.machine.port, DOMAIN)

@@ -1,14 +1,11 @@
 """The audit chain across restarts, as an auditor checks it: what the record of a start says of the process before, after an orderly end, after
 kill -9, and when nothing is known."""
 
-import hashlib
-import http.client
-import json
 import signal
 
 import pytest
 
-from tests.dev import secp
+from tests.dev import audit
 from tests.dev.machine import MachineError, free_port
 
 TOKEN = "sesame"
@@ -34,20 +31,7 @@ class Audited:
             kms.call("GetAppKey", {"api_version": 1, "vm_config": guest.vm_config}, context=context)
 
     def log(self):
-        """(head, records), after the checks that docs/observing.md tells an auditor to make."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        connection.request("GET", "/audit", headers={"X-Admin-Token": TOKEN})
-        head, *lines = connection.getresponse().read().decode().splitlines()
-        head, chain = json.loads(head), bytes.fromhex(json.loads(head)["before_first"])
-        for line in lines:
-            chain = hashlib.sha256(chain + line.encode()).digest()
-        assert chain.hex() == head["hash"]
-        records = [json.loads(line) for line in lines]
-        assert [r["n"] for r in records] == list(range(head["first"], head["sequence"] + 1))
-        message = b"ukms-audit-head:" + head["sequence"].to_bytes(8, "big") + chain
-        signer = secp.signer(bytes.fromhex(head["signature"]), secp.keccak256(message)).hex()
-        assert signer == head["k256_pubkey"] == self.process.kms().call("GetMeta")["k256_pubkey"]
-        return head, records
+        return audit.read(self.port, TOKEN, self.process.kms())
 
     def end(self, how):
         self.process.process.send_signal(how)
@@ -94,8 +78,7 @@ def test_after_kill_9_the_start_says_that_the_end_is_not_known(audited):
     previous = records[0]["previous"]
     assert previous["end"] == "unknown" and previous["n"] == kept["sequence"] < head["sequence"] and previous["hash"] == kept["hash"] == again["before_first"]
     # An auditor with the head from before the kill sees that his chain runs through the kept head, and that its tail is not in the new one.
-    chain = bytes.fromhex(head["before_first"])
-    hashes = [chain := hashlib.sha256(chain + json.dumps(r, separators=(",", ":")).encode()).digest() for r in before]
+    hashes = audit.chain(bytes.fromhex(head["before_first"]), map(audit.line, before))
     assert hashes[previous["n"] - 1].hex() == previous["hash"]
     # A second kill right after the start: that start is in the chain.
     audited.end(signal.SIGKILL)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.dev import audit
 from tests.dev import machine as vm
 from tests.dev.browser import chromium
 from tests.dev.client import Refused
@@ -89,6 +90,53 @@ def test_page_in_a_browser_takes_the_image_to_https(tmp_path):
             driver.quit()
         kms.wait_ready()
         assert len(app_key(kms.kms, kms.guest())) == 66
+
+
+class AuditedVm(Vm):
+    """With its admin listener, whose token is in .user-config."""
+
+    TOKEN = "sesame"
+
+    def __init__(self, state):
+        super().__init__(DEV, state, config={"core": {"admin": {"enabled": True, "address": "0.0.0.0"}}},
+                         user_config=json.dumps({"core": {"admin": {"auth_token": self.TOKEN}}}).encode(), admin_port=vm.free_port())
+
+    def start(self):
+        """Boots with the keys that are there; (head, what it says of the process before, app key); the head is from before the key was released."""
+        self.boot()
+        assert self.wait_phase() == "ready"
+        head, records = self.log()
+        assert [r["method"] for r in records] == ["start"]
+        return head, records[0]["previous"], app_key(self.kms, self.guest())
+
+    def log(self):
+        return audit.read(self.machine.admin_port, self.TOKEN, self.kms)
+
+
+def test_audit_log_says_how_the_machine_ended(tmp_path):
+    """The power button is an orderly end, a reset is not; the keys stay in both."""
+    with AuditedVm(tmp_path / "state") as kms:
+        kms.boot()
+        assert kms.wait_phase() == "onboarding"
+        kms.bootstrap()
+        key = app_key(kms.kms, kms.guest())
+        head, records = kms.log()
+        assert [r["method"] for r in records] == ["start", "Bootstrap", "GetAppKey"] and records[0]["previous"] is None
+        kms.machine.power_button()
+    with AuditedVm(tmp_path / "state") as kms:
+        start, previous, again = kms.start()
+        assert previous == {"n": head["sequence"], "hash": head["hash"], "end": "clean", "rollback": "bounded"} and again == key
+        head, records = kms.log()
+        assert [r["method"] for r in records] == ["start", "GetAppKey"]
+        kms.machine.stop()
+    with AuditedVm(tmp_path / "state") as kms:
+        _, previous, again = kms.start()
+        assert previous["end"] == "unknown" and again == key
+        # The head is kept at the start, and a minute later if the machine was so slow: somewhere in the chain that was seen.
+        assert start["sequence"] <= previous["n"] <= head["sequence"]
+        hashes = audit.chain(bytes.fromhex(head["before_first"]), map(audit.line, records))
+        assert previous["hash"] == hashes[previous["n"] - head["first"]].hex()
+        kms.machine.stop()
 
 
 def copy_state(state, to):
