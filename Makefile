@@ -105,8 +105,8 @@ run: image-dev ## boot the dev image in QEMU and fetch an app key from it (PORT=
 run-process: $(B)/host/ukms ## the same service as a plain process, in seconds (PORT=12001)
 	@$(PYTHON) tests/dev/run.py process --port $(PORT)
 
-e2e: $(B)/host/ukms image-dev image-prod ## end-to-end tests (one: make e2e E2E="-k name")
-	@$(PYTHON) -m pytest -q -p no:cacheprovider tests/e2e $(E2E)
+e2e: $(B)/host/ukms image-dev image-prod ## end-to-end tests (some: make e2e E2E="-k name", or files)
+	@$(PYTHON) -m pytest -q -p no:cacheprovider $(if $(filter tests/%,$(E2E)),,tests/e2e) $(E2E)
 
 test: ## everything that must hold: lint, unit, fuzz (short), reproducibility, end-to-end
 	@tests/run-all
