@@ -60,6 +60,9 @@ $(B)/$(1)/libukms.a: $$(SRC:%.c=$(B)/$(1)/%.o)
 
 LINK_$(1) = $$(CC_$(1)) $$(CFLAGS_$(1)) $$(LDFLAGS_$(1)) -pthread -o $$@ $$(filter %.o,$$^) -Wl,--start-group $(B)/$(1)/libukms.a $$(LIBS:%=$(B)/$(1)/dep/lib%.a) -Wl,--end-group $$(SYSLIBS_$(1))
 
+# assembled in, which -MMD does not see
+$(B)/$(1)/kms/rpc/page.o: kms/rpc/page.html
+
 -include $$(SRC:%.c=$(B)/$(1)/%.d) $$(wildcard $(B)/$(1)/kms/*.d $(B)/$(1)/tests/*/*.d)
 endef
 $(foreach b,host asan fuzz,$(eval $(call build,$(b))))
