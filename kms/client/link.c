@@ -70,6 +70,12 @@ static void prepare(struct link_to *l)
 	br_ssl_client_reset(&t->cc, l->url->literal ? NULL : l->url->host, 0);
 }
 
+/* A peer that always has something to say is never waited for, so whoever goes on because something moved asks here first. */
+static int in_time(const struct link_to *l, struct diag *d)
+{
+	return clock_ms() < l->deadline ? 0 : diag_fail(d, ERR_TIMEOUT, "operation timed out");
+}
+
 /* One look at both directions of the engine; waits if neither moved. A peer that takes nothing more can still have said something: once
  * sending has failed (l->mute says how), only reading goes on. */
 static int turn(struct link_to *l, struct diag *d)
@@ -79,6 +85,9 @@ static int turn(struct link_to *l, struct diag *d)
 	bool sends = (state & BR_SSL_SENDREC) && !l->mute.text[0], sent = false, received = false;
 	size_t n, done;
 	uint8_t *p;
+	int late = in_time(l, d);
+	if (late)
+		return late;
 	if (sends) {
 		p = br_ssl_engine_sendrec_buf(e, &n);
 		if (!socket_send(l, p, n, &done, &sent, &l->mute) && sent)
@@ -200,7 +209,8 @@ static int exchange_tls(struct link_to *l, struct span *out, void *to, size_t ro
 int link_exchange(struct link_to *l, struct span *out, void *to, size_t room, size_t *got, struct diag *d)
 {
 	*got = 0;
-	return (l->tls ? exchange_tls : exchange_plain)(l, out, to, room, got, d);
+	int late = in_time(l, d);
+	return late ? late : (l->tls ? exchange_tls : exchange_plain)(l, out, to, room, got, d);
 }
 
 void link_close(struct link_to *l)
