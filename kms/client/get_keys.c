@@ -131,7 +131,8 @@ int get_keys(const struct get_keys *g, struct arena *a, int64_t now, struct span
 	    ((e = parse_cert(a, g->root_pem, "the given root CA", &known, d)) ||
 	     (!span_eq(known.spki, ca.spki) && (e = diag_fail(d, ERR_CRYPTO, "the KMS has another root CA than the given one")))))
 		goto done;
-	if ((e = http_roots_read(&root, temp.ca_cert, d)))
+	/* The one certificate that was looked at: text may hold more, and each would be an anchor. */
+	if ((e = http_roots_read(&root, pem_decode(a, "CERTIFICATE", temp.ca_cert), d)))
 		goto done;
 	self.chain = &cert;
 	memcpy(self.key, key.scalar, sizeof self.key);

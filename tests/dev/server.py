@@ -7,7 +7,7 @@ import threading
 
 
 class Server:
-    """HTTPS with this chain and key; answer(method) gives (status, body). .asked are the methods in order."""
+    """HTTPS with this chain and key; answer(method) gives (status, body). .asked are the methods in order, .context may be given another identity."""
 
     def __init__(self, chain, key, answer, directory):
         self.asked, server = [], self
@@ -30,7 +30,7 @@ class Server:
 
         file = directory / "server.pem"
         file.write_bytes(chain + key)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context = self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(file)
         self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.http.socket = context.wrap_socket(self.http.socket, server_side=True)

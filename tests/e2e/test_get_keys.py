@@ -147,20 +147,59 @@ def as_kms(kms, guest):
     return lambda method: (200, temp if method == "GetTempCaCert" else keys)
 
 
-def test_a_certificate_of_an_app_is_not_a_kms(kms, guest, ask, tmp_path):
-    """SignCert gives any app a certificate for any name below the same root, so the chain and the name prove nothing about being the KMS."""
+def key_pem(key):
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+
+
+def of_an_app(kms, guest):
+    """Certificate chain and key. SignCert gives any app a certificate for any name below the KMS's root."""
     key = ec.generate_private_key(ec.SECP256R1())
     spki = key.public_key().public_bytes(*SPKI)
     csr = text("please sign cert:") + vec(spki) + b"\0" + text("127.0.0.1") + compact(1) + text("127.0.0.1") + b"\1\0\0\0\0\0"
     csr += guest.attest(report_data("ratls-cert", spki))
     chain = kms.kms().call("SignCert", {"api_version": 2, "csr": csr.hex(), "signature": key.sign(csr, ec.ECDSA(hashes.SHA256())).hex(),
                                         "vm_config": guest.vm_config})["certificate_chain"]
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    with Server("".join(chain[:2]).encode(), pem, as_kms(kms, guest), tmp_path) as thief:
+    return "".join(chain[:2]).encode(), key_pem(key)
+
+
+def test_a_certificate_of_an_app_is_not_a_kms(kms, guest, ask, tmp_path):
+    """The chain and the name prove nothing about being the KMS."""
+    with Server(*of_an_app(kms, guest), as_kms(kms, guest), tmp_path) as thief:
         ask(FAILED, thief.port, "--root-ca", str(kms.root), said='the server certificate is not for "kms:rpc"')
         assert thief.asked == ["GetTempCaCert", "GetAppKey"] and not ask.out.exists()
     with with_identity_of(kms, as_kms(kms, guest), tmp_path) as real:
         ask(DONE, real.port, "--root-ca", str(kms.root))
+
+
+def test_a_second_root_beside_the_given_one_is_not_believed(kms, guest, ask, tmp_path):
+    """An app's certificate suffices to answer the first question. What stands behind the root in that answer is no anchor for the second, in
+    which a certificate of the thief's own root says "kms:rpc"."""
+    real = x509.load_pem_x509_certificate((kms.state / "certs/rpc.crt").read_bytes())
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Thief")])
+
+    def certificate(subject, *extensions):
+        builder = (x509.CertificateBuilder().subject_name(subject).issuer_name(name).public_key(key.public_key()).serial_number(1)
+                   .not_valid_before(real.not_valid_before).not_valid_after(real.not_valid_after))
+        for value in extensions:
+            builder = builder.add_extension(value, False)
+        return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    root = certificate(name, x509.BasicConstraints(ca=True, path_length=1))
+    own = tmp_path / "own.crt", tmp_path / "own.key"
+    own[0].write_bytes(certificate(real.subject, *(real.extensions.get_extension_for_oid(oid).value for oid in (
+        x509.SubjectAlternativeName.oid, x509.ObjectIdentifier("1.3.6.1.4.1.62397.1.4")))))
+    own[1].write_bytes(key_pem(key))
+    keys, temp = direct(kms, guest)
+
+    def answer(method):
+        if method == "GetTempCaCert":
+            thief.context.load_cert_chain(*own)
+            return 200, temp | {"ca_cert": temp["ca_cert"] + root.decode()}
+        return 200, keys
+
+    with Server(*of_an_app(kms, guest), answer, tmp_path) as thief:
+        ask(FAILED, thief.port, "--root-ca", str(kms.root), said="GetAppKey: ")
+        assert not ask.out.exists()
 
 
 def test_a_certificate_that_says_no_use_is_not_a_kms(kms, guest, ask, tmp_path):
