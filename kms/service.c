@@ -324,6 +324,7 @@ int service_run(struct service *s, struct diag *d)
 	r->kms.proxies = s->proxies;
 	r->kms.attest = &r->attest;
 	own_evidence_init(&r->kms.own);
+	audit_keep_init(&r->kms.audit_keep);
 	pthread_mutex_init(&r->kms.self.lock, NULL);
 	pthread_mutex_init(&r->kms.setup, NULL);
 	series_start();

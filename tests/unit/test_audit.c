@@ -18,11 +18,14 @@ static struct memory {
 	struct audit_head head;
 	int load_error, save_error;
 	unsigned saves;
+	struct audit_keep *ends; /* while the head is being read, the process is told to end */
 } memory;
 
 static int load_head(void *self, struct audit_head *out, struct diag *why)
 {
 	struct memory *m = self;
+	if (m->ends)
+		audit_keep_end(m->ends);
 	if (m->load_error)
 		return diag_fail(why, m->load_error, "cannot be read");
 	if (!m->known)
@@ -103,6 +106,7 @@ static struct export exported(struct audit *l)
 static struct audit *begin(struct audit_keep *k)
 {
 	struct audit *l = open_log();
+	audit_keep_init(k);
 	if (audit_keep_begin(k, l, &storage, 1800000000, &d))
 		fail_msg("%s", d.text);
 	return l;
@@ -242,11 +246,32 @@ static void a_clean_end_that_cannot_be_taken_back_stops_the_start(void **state)
 	(void)state;
 	struct audit_keep k;
 	memory = (struct memory){.known = true, .head = {.n = 9, .clean = true}, .save_error = ERR_IO};
+	audit_keep_init(&k);
 	assert_int_equal(audit_keep_begin(&k, open_log(), &storage, 1800000000, &d), ERR_IO);
 	assert_non_null(strstr(d.text, "cannot be told from the one before: cannot be written"));
 	/* One that says nothing wrong does not. */
 	memory.head.clean = false;
+	audit_keep_init(&k);
 	assert_int_equal(audit_keep_begin(&k, open_log(), &storage, 1800000000, &d), 0);
+}
+
+static void an_end_before_the_beginning_keeps_the_head_as_it_was(void **state)
+{
+	(void)state;
+	struct audit_keep k;
+	memory = (struct memory){.known = true, .head = {.n = 9, .hash = {1, 2, 3}}, .ends = &k};
+	audit_keep_init(&k);
+	audit_keep_end(&k);
+	assert_int_equal(memory.saves, 0);
+	struct audit *l = begin(&k);
+	struct export x = exported(l);
+	says(&x, 9, "unknown", "possible");
+	assert_int_equal(memory.saves, 1);
+	assert_int_equal(memory.head.n, 10);
+	assert_false(memory.head.clean);
+	audit_keep_end(&k);
+	assert_int_equal(memory.head.n, 10);
+	assert_true(memory.head.clean);
 }
 
 /* --- the bytes --------------------------------------------------------------------------------------------------------------------------
@@ -296,6 +321,7 @@ int main(void)
 		cmocka_unit_test_setup(the_ring_goes_round_from_any_number, start),
 		cmocka_unit_test_setup(a_head_that_cannot_be_trusted_is_none_and_the_record_says_why, start),
 		cmocka_unit_test_setup(a_clean_end_that_cannot_be_taken_back_stops_the_start, start),
+		cmocka_unit_test_setup(an_end_before_the_beginning_keeps_the_head_as_it_was, start),
 		cmocka_unit_test(the_head_reads_back_and_nothing_else_is_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
