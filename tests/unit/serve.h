@@ -62,6 +62,19 @@ static inline struct span make_leaf(struct arena *a, const struct authority *au,
 	return der;
 }
 
+/* What a server shows with a new key under an authority of its own; *cert must live as long as it. */
+static inline struct server_tls make_server_tls(struct arena *a, struct span *cert)
+{
+	struct authority ca;
+	struct p256_key key;
+	struct server_tls tls = {.chain = cert, .chain_len = 1};
+	make_authority(a, &ca, "CA");
+	p256_generate(&key);
+	*cert = make_leaf(a, &ca, &key, &(struct leaf_form){0});
+	memcpy(tls.key, key.scalar, 32);
+	return tls;
+}
+
 struct serving {
 	struct server *s;
 	pthread_t thread;

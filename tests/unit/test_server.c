@@ -307,13 +307,8 @@ static void a_peer_that_takes_single_bytes_of_an_answer_is_dropped(void **state)
 static void silent_handshakes_make_room(void **state)
 {
 	(void)state;
-	struct authority ca;
-	struct p256_key key;
-	make_authority(&arena, &ca, "CA");
-	p256_generate(&key);
-	struct span cert = make_leaf(&arena, &ca, &key, &(struct leaf_form){0});
-	struct server_tls tls = {.chain = &cert, .chain_len = 1};
-	memcpy(tls.key, key.scalar, 32);
+	struct span cert;
+	struct server_tls tls = make_server_tls(&arena, &cert);
 	struct serving v;
 	serving_start(
 		&v,
@@ -466,13 +461,8 @@ static void one_socket_goes_from_plain_http_to_tls(void **state)
 static void silent_and_broken_handshakes_end(void **state)
 {
 	(void)state;
-	struct authority ca;
-	struct p256_key key;
-	make_authority(&arena, &ca, "CA");
-	p256_generate(&key);
-	struct span cert = make_leaf(&arena, &ca, &key, &(struct leaf_form){0});
-	struct server_tls tls = {.chain = &cert, .chain_len = 1};
-	memcpy(tls.key, key.scalar, 32);
+	struct span cert;
+	struct server_tls tls = make_server_tls(&arena, &cert);
 	struct serving v;
 	serving_start(
 		&v, &(struct server_config){.listen_fd = -1,
