@@ -5,10 +5,11 @@
 #include <string.h>
 
 #include "base/wr.h"
+#include "crypto/hash.h"
 #include "crypto/sig_hash.h"
 #include "crypto/words.h"
 
-enum { RSA_MIN = 256, RSA_MAX = 1024, RSA_WORDS = RSA_MAX / 8, EXPONENT_MAX = 8, HASH_MAX_LEN = 64 };
+enum { RSA_MIN = 256, RSA_MAX = 1024, RSA_WORDS = RSA_MAX / 8, EXPONENT_MAX = 8 };
 
 static struct span without_zeros(struct span v)
 {
@@ -89,7 +90,7 @@ static void mgf1_xor(enum sig_hash h, struct span seed, uint8_t *data, size_t le
 	size_t hlen = sig_hash_len(h);
 	for (uint32_t block = 0; (size_t)block * hlen < len; block++) {
 		uint8_t count[4] = {(uint8_t)(block >> 24), (uint8_t)(block >> 16), (uint8_t)(block >> 8), (uint8_t)block};
-		uint8_t mask[HASH_MAX_LEN];
+		uint8_t mask[HASH_MAX];
 		br_hash_compat_context c;
 		hc->init(&c.vtable);
 		hc->update(&c.vtable, seed.p, seed.n);
@@ -134,7 +135,7 @@ bool rsa_verify_pss(struct span n, struct span e, enum sig_hash h, size_t salt_l
 	if (db[zeros] != 1)
 		return false;
 
-	uint8_t check[HASH_MAX_LEN];
+	uint8_t check[HASH_MAX];
 	static const uint8_t eight[8];
 	const br_hash_class *hc = sig_hash_class(h);
 	br_hash_compat_context c;

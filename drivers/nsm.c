@@ -20,7 +20,7 @@ _Static_assert(sizeof(struct nsm_raw) == 32, "the ioctl number carries this size
 _Static_assert(NSM_IOCTL_RAW == 0xc0200a00, "attestation, annex B");
 
 enum { CBOR_UINT, CBOR_NEGATIVE, CBOR_BYTES, CBOR_TEXT, CBOR_ARRAY, CBOR_MAP, CBOR_TAG, CBOR_SIMPLE };
-enum { MEMBERS_MAX = 16, RANDOM_MAX = 256 };
+enum { MEMBERS_MAX = 16 };
 
 int nsm_device_open(struct nsm *n, const char *path, struct diag *d)
 {
@@ -145,14 +145,6 @@ int nsm_answer_pcr(struct span response, uint8_t out[NSM_PCR_LEN], struct diag *
 	return r;
 }
 
-int nsm_answer_random(struct span response, struct span *random, struct diag *d)
-{
-	int r = member(response, "GetRandom", "random", random, d);
-	if (!r && (random->n == 0 || random->n > RANDOM_MAX))
-		r = diag_fail(d, ERR_INPUT, "NSM: %zu random bytes", random->n);
-	return r;
-}
-
 /* Shortest heads: the NSM refuses others. */
 static void put_head(struct wr *w, unsigned type, uint64_t n)
 {
@@ -211,23 +203,4 @@ int nsm_device_pcr(struct nsm *n, unsigned index, uint8_t out[NSM_PCR_LEN], stru
 	put_head(&w, CBOR_UINT, index);
 	int r = ask(n, &w, response, &answer, d);
 	return r ? r : nsm_answer_pcr(answer, out, d);
-}
-
-int nsm_device_random(struct nsm *n, void *out, size_t n_out, struct diag *d)
-{
-	uint8_t request[16], response[NSM_RESPONSE_MAX];
-	struct wr to = wr_to(out, n_out);
-	int r = 0;
-	while (!r && to.len < n_out) {
-		struct wr w = wr_to(request, sizeof request);
-		struct span answer, bytes = {0};
-		put_text(&w, "GetRandom");
-		r = ask(n, &w, response, &answer, d);
-		if (!r)
-			r = nsm_answer_random(answer, &bytes, d);
-		if (!r)
-			wr_bytes(&to, bytes.p, bytes.n < n_out - to.len ? bytes.n : n_out - to.len);
-	}
-	wipe(response, sizeof response);
-	return r;
 }

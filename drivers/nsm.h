@@ -5,7 +5,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-enum { NSM_REQUEST_MAX = 0x1000, NSM_RESPONSE_MAX = 0x3000, NSM_PCRS = 32, NSM_PCR_LEN = 48 };
+enum { NSM_RESPONSE_MAX = 0x3000, NSM_PCR_LEN = 48 };
 
 struct nsm {
 	int fd;
@@ -20,12 +20,9 @@ void nsm_device_close(struct nsm *n);
 /* The COSE_Sign1 document with these 64 bytes as user_data. */
 int nsm_device_attest(struct nsm *n, struct arena *a, const uint8_t user_data[64], struct span *document, struct diag *d);
 int nsm_device_pcr(struct nsm *n, unsigned index, uint8_t out[NSM_PCR_LEN], struct diag *d);
-/* 1..256 bytes come per question; asks until n_out are there. */
-int nsm_device_random(struct nsm *n, void *out, size_t n_out, struct diag *d);
 
 /* The answers, apart from the device. */
 int nsm_answer_attestation(struct span response, struct span *document, struct diag *d);
 int nsm_answer_pcr(struct span response, uint8_t out[NSM_PCR_LEN], struct diag *d);
-int nsm_answer_random(struct span response, struct span *random, struct diag *d);
 
 #endif

@@ -23,16 +23,18 @@ enum { ARENA = 64 << 20, CALL_MS = 60000, PAUSE_S = 2 };
 /* Exit statuses, so that a boot script can tell what happened. */
 enum { OK = 0, FAILED = 1, USAGE = 2, REFUSED = 3, NO_ANSWER = 4 };
 
-static const char help[] =
-	"usage: ukms get-keys --kms-url URL [OPTION...]\n\n"
-	"  --kms-url URL      the KMS; /prpc is added when it is missing\n"
-	"  --app-id HEX       20 bytes, put into the client certificate\n"
-	"  --root-ca FILE     the KMS's root CA (PEM); without it the first answer is believed\n"
-	"  --output FILE      where app_keys.json goes, mode 0600 (default: standard output)\n"
-	"  --deadline SECONDS attempts go on for so long while the KMS does not answer or is too busy (default 120)\n\n"
-	"Evidence comes from /dev/nsm in a Nitro enclave, else from the guest agent at DSTACK_AGENT_ADDRESS.\n"
-	"HTTPS_PROXY, ALL_PROXY and NO_PROXY are followed.\n"
-	"exit status: 0 done, 1 failed, 2 usage, 3 refused by the KMS, 4 no answer (or \"come later\") before the deadline\n";
+static const char help[] = "usage: ukms get-keys --kms-url URL [OPTION...]\n\n"
+			   "  --kms-url URL      the KMS; /prpc is added when it is missing\n"
+			   "  --app-id HEX       20 bytes, put into the client certificate\n"
+			   "  --root-ca FILE     the KMS's root CA (PEM); without it the first answer is\n"
+			   "                     believed\n"
+			   "  --output FILE      where app_keys.json goes, mode 0600 (standard output)\n"
+			   "  --deadline SECONDS attempts go on for so long while the KMS does not answer or\n"
+			   "                     is too busy (120)\n\n"
+			   "Evidence comes from /dev/nsm in a Nitro enclave, else from the guest agent at\n"
+			   "DSTACK_AGENT_ADDRESS. HTTPS_PROXY, ALL_PROXY and NO_PROXY are followed.\n"
+			   "Exit status: 0 done, 1 failed, 2 usage, 3 refused by the KMS, 4 no answer (or\n"
+			   "\"come later\") before the deadline.\n";
 
 struct options {
 	const char *url, *app_id, *root_ca, *output;

@@ -163,11 +163,11 @@ int verb_serve(int argc, char **argv)
 	while ((o = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
 		if (o != 'c') {
 			fputs("usage: ukms serve [-c|--config FILE]\n\n"
-			      "Serves the KMS from files in core.cert_dir, with evidence of the guest agent at DSTACK_AGENT_ADDRESS.\n"
-			      "FILE is read as JSON if its name ends in .json, else as TOML, after /etc/kms/kms.{toml,json} and "
-			      "./kms.{toml,json}.\n"
-			      "Environment: RUST_LOG, DSTACK_AGENT_ADDRESS, DSTACK_KMS_ADMIN_TOKEN, PCCS_URL, HTTP_PROXY, HTTPS_PROXY, "
-			      "ALL_PROXY, NO_PROXY.\n",
+			      "Serves the KMS from files in core.cert_dir, with evidence of the guest agent at\n"
+			      "DSTACK_AGENT_ADDRESS. FILE is read as JSON if its name ends in .json, else as\n"
+			      "TOML, after /etc/kms/kms.{toml,json} and ./kms.{toml,json}.\n"
+			      "Environment: RUST_LOG, DSTACK_AGENT_ADDRESS, DSTACK_KMS_ADMIN_TOKEN,\n"
+			      "ADMIN_API_TOKEN, PCCS_URL, HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY.\n",
 			      o == 'h' ? stdout : stderr);
 			return o == 'h' ? 0 : 2;
 		}

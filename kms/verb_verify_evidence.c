@@ -9,24 +9,31 @@
 
 enum { ARENA_SIZE = 512 * 1024 * 1024, OUT_SIZE = 32 * 1024 * 1024 };
 
-static const char usage_text[] =
-	"usage: ukms verify-evidence FILE --kind KIND [--now SECONDS] [OPTION...] [--json]\n"
-	"       ukms verify-evidence --batch   (one JSON request per line on stdin, one answer per line)\n"
-	"\n"
-	"Without --now the evidence is taken apart and nothing is verified. Times are seconds since the epoch.\n"
-	"  --kind KIND                   versioned-attestation, quote-and-event-log, ratls-certificate, dcap-quote, nitro-cose-sign1,\n"
-	"                                tpm-quote-json, tpms-attest, snp-report, ccel, binary_bios_measurements, dstack-event-log-json,\n"
-	"                                trust-anchor, intermediate-certificate, framed-nsm-response, formula-table, json\n"
-	"  --collateral FILE             DCAP collateral, JSON\n"
-	"  --root-sgx, --root-gcp, --root-nitro FILE   another trust anchor, DER or PEM\n"
-	"  --ark PRODUCT=FILE            another AMD root: Milan, Genoa or Turin\n"
-	"  --ask FILE, --vcek FILE       the certificates that AMD's key distribution service would have answered\n"
-	"  --http URL=FILE               a document that would have been fetched\n"
-	"  --profile aug|jan             the rules of August 2026 (default) or January 2026\n"
-	"  --relax RULE                  leave one rule out, by name\n"
-	"  --vm-config TEXT              the configuration of the request\n"
-	"  --expect-report-data HEX, --expect-qualifying-data HEX\n"
-	"  --runtime-events FILE, --event-log FILE, --quote FILE\n";
+static const char usage_text[] = "usage: ukms verify-evidence FILE --kind KIND [--now SECONDS] [OPTION...]\n"
+				 "       ukms verify-evidence --batch\n"
+				 "\n"
+				 "Without --now the evidence is taken apart and nothing is verified. Times are\n"
+				 "seconds since the epoch. --batch reads one JSON request per line and writes one\n"
+				 "answer per line.\n"
+				 "  --kind KIND           versioned-attestation, quote-and-event-log,\n"
+				 "                        ratls-certificate, dcap-quote, nitro-cose-sign1,\n"
+				 "                        tpm-quote-json, tpms-attest, snp-report, ccel,\n"
+				 "                        binary_bios_measurements, dstack-event-log-json,\n"
+				 "                        trust-anchor, intermediate-certificate,\n"
+				 "                        framed-nsm-response, formula-table, json\n"
+				 "  --json                one line of JSON instead of a line per field\n"
+				 "  --collateral FILE     DCAP collateral, JSON\n"
+				 "  --root-sgx FILE, --root-gcp FILE, --root-nitro FILE\n"
+				 "                        another trust anchor, DER or PEM\n"
+				 "  --ark PRODUCT=FILE    another AMD root: Milan, Genoa or Turin\n"
+				 "  --ask FILE, --vcek FILE\n"
+				 "                        what AMD's key distribution service would have answered\n"
+				 "  --http URL=FILE       a document that would have been fetched\n"
+				 "  --profile aug|jan     the rules of August 2026 (default) or January 2026\n"
+				 "  --relax RULE          leave one rule out, by name\n"
+				 "  --vm-config TEXT      the configuration of the request\n"
+				 "  --expect-report-data HEX, --expect-qualifying-data HEX\n"
+				 "  --runtime-events FILE, --event-log FILE, --quote FILE\n";
 
 /* The answer as lines "name.name: value". */
 static void print_flat(const struct json *j, char *path, size_t len, size_t cap)

@@ -342,11 +342,6 @@ void msgpack_put_bin(struct wr *w, struct span s)
 	wr_put(w, s);
 }
 
-void msgpack_put_nil(struct wr *w)
-{
-	wr_u8(w, 0xc0);
-}
-
 void msgpack_put_bytes_as_array(struct wr *w, struct span s)
 {
 	msgpack_put_array(w, s.n);

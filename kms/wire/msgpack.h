@@ -29,7 +29,6 @@ void msgpack_put_map(struct wr *w, size_t n);
 void msgpack_put_uint(struct wr *w, uint64_t v);
 void msgpack_put_str(struct wr *w, struct span s);
 void msgpack_put_bin(struct wr *w, struct span s);
-void msgpack_put_nil(struct wr *w);
 /* A byte vector as serde writes it by default: an array of integers. */
 void msgpack_put_bytes_as_array(struct wr *w, struct span s);
 

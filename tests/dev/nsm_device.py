@@ -11,7 +11,6 @@ HELPER = "build/host/helpers/nsm_device"
 FAILS = 0xFFFFFFFF  # as a length: the ioctl fails
 ATTESTATION = b"\xa1\x6bAttestation\xa3\x69user_data\x58\x40", b"\x65nonce\xf6\x6apublic_key\xf6"
 PCR = b"\xa1\x6bDescribePCR\xa1\x65index"
-RANDOM = b"\x69GetRandom"
 
 
 class Device:
@@ -31,8 +30,6 @@ class Device:
             return cbor.encode({"Attestation": {"document": self.enclave.document(request[len(before):len(before) + 64])}})
         if request.startswith(PCR) and len(request) == len(PCR) + 1 and request[-1] in self.enclave.pcrs:
             return cbor.encode({"DescribePCR": {"lock": True, "data": self.enclave.pcrs[request[-1]]}})
-        if request == RANDOM:
-            return cbor.encode({"GetRandom": {"random": os.urandom(256)}})
         return cbor.encode({"Error": "InvalidOperation"})
 
     def _accept(self):
