@@ -5,6 +5,7 @@ import http.client
 import json
 
 from tests.dev import secp
+from tests.dev.keccak import keccak256
 
 
 def chain(before, lines):
@@ -35,6 +36,6 @@ def read(port, token, kms):
     records = [json.loads(text) for text in lines]
     assert [r["n"] for r in records] == list(range(head["first"], head["sequence"] + 1))
     message = b"ukms-audit-head:" + head["sequence"].to_bytes(8, "big") + last
-    signer = secp.signer(bytes.fromhex(head["signature"]), secp.keccak256(message)).hex()
+    signer = secp.signer(bytes.fromhex(head["signature"]), keccak256(message)).hex()
     assert signer == head["k256_pubkey"] == kms.call("GetMeta")["k256_pubkey"]
     return head, records

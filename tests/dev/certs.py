@@ -2,7 +2,6 @@
 arguments: keys come from names, serial numbers from what is in the certificate."""
 
 import base64
-import datetime
 import functools
 import hashlib
 from dataclasses import dataclass, field, replace
@@ -10,31 +9,11 @@ from dataclasses import dataclass, field, replace
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
-from tests.dev.pki import der_oid as oid, der_tlv as tlv
+from tests.dev.der import NULL, bits, boolean, integer, octets, oid, sequence, time, tlv, utc
 
 CLIENT_AUTH, SERVER_AUTH, AIK = "1.3.6.1.5.5.7.3.2", "1.3.6.1.5.5.7.3.1", "2.23.133.8.1"
+P256, P384, P521 = ec.SECP256R1, ec.SECP384R1, ec.SECP521R1
 DAY = 86400
-NULL = tlv(5, b"")
-
-
-def sequence(*parts):
-    return tlv(0x30, b"".join(parts))
-
-
-def integer(n):
-    return tlv(2, n.to_bytes(n.bit_length() // 8 + 1, "big"))
-
-
-def boolean(v):
-    return tlv(1, b"\xff" if v else b"\0")
-
-
-def bits(data, unused=0):
-    return tlv(3, bytes([unused]) + data)
-
-
-def octets(data):
-    return tlv(4, data)
 
 
 def name(common, org="ukms test"):
@@ -42,13 +21,8 @@ def name(common, org="ukms test"):
     return sequence(pair("10", org), pair("3", common))
 
 
-def time(at):
-    t = datetime.datetime.fromtimestamp(at, datetime.timezone.utc)
-    return tlv(0x17, t.strftime("%y%m%d%H%M%SZ").encode()) if t.year < 2050 else tlv(0x18, t.strftime("%Y%m%d%H%M%SZ").encode())
-
-
 @functools.lru_cache(None)
-def ec_key(label, curve=ec.SECP384R1):
+def ec_key(label, curve=P384):
     return ec.derive_private_key(int.from_bytes(hashlib.sha256(label.encode()).digest()[:31], "big"), curve())
 
 
@@ -75,6 +49,7 @@ def pss(hash_oid, salt, trailer=b""):
 
 
 ALGORITHMS = {
+    "ecdsa-sha1": (sequence(oid("1.2.840.10045.4.1")), hashes.SHA1, None),
     "ecdsa-sha256": (sequence(oid("1.2.840.10045.4.3.2")), hashes.SHA256, None),
     "ecdsa-sha384": (sequence(oid("1.2.840.10045.4.3.3")), hashes.SHA384, None),
     "ecdsa-sha512": (sequence(oid("1.2.840.10045.4.3.4")), hashes.SHA512, None),
@@ -143,6 +118,37 @@ def ca_issuers(*uris):
     return extension("1.3.6.1.5.5.7.1.1", sequence(*(sequence(oid("1.3.6.1.5.5.7.48.2"), uri(u)) for u in uris)))
 
 
+def signed(tbs, key, algorithm, outer=None):
+    return sequence(tbs, outer or ALGORITHMS[algorithm][0], bits(sign(key, algorithm, tbs)))
+
+
+def certificate(*, subject, issuer, key, signer, validity, serial=integer(0x1234), extensions=(), version=tlv(0xA0, integer(2)), algorithm=None,
+                inner=None, outer=None, unique_id=b"", info=None, tail=b""):
+    """DER of whole elements: subject and issuer are Names, validity a Validity, serial an INTEGER, info a SubjectPublicKeyInfo instead of key's;
+    inner, outer: another AlgorithmIdentifier within and behind what is signed; tail: at the end of what is signed."""
+    algorithm = algorithm or usual_algorithm(signer)
+    tbs = sequence(version, serial, inner or ALGORITHMS[algorithm][0], issuer, validity, subject, info or spki(key), unique_id,
+                   tlv(0xA3, sequence(*extensions)) if extensions else b"", tail)
+    return signed(tbs, signer, algorithm, outer)
+
+
+CRL_NUMBER = extension("2.5.29.20", integer(1))
+
+
+def entry(serial, extensions=(), when=utc(1700000000)):
+    return sequence(serial, when, sequence(*extensions) if extensions else b"")
+
+
+def crl(*, issuer, signer, this_update, next_update, entries=(), extensions=(CRL_NUMBER,), version=integer(1), algorithm=None, inner=None,
+        entry_list=None):
+    """DER of whole elements; extensions None: no field for them; next_update b"": none; entry_list: instead of what holds the entries."""
+    algorithm = algorithm or usual_algorithm(signer)
+    listed = entry_list if entry_list is not None else sequence(*entries) if entries else b""
+    tbs = sequence(version, inner or ALGORITHMS[algorithm][0], issuer, this_update, next_update, listed,
+                   b"" if extensions is None else tlv(0xA0, sequence(*extensions)))
+    return signed(tbs, signer, algorithm)
+
+
 @dataclass
 class Cert:
     """subject and issuer are whole Names; start and end Unix seconds, both inclusive; extensions whole elements, in order."""
@@ -166,16 +172,12 @@ class Cert:
 
     def __post_init__(self):
         issuer_key = self.signer or (self.issuer.key if self.issuer else self.key)
-        algorithm = self.algorithm or usual_algorithm(issuer_key)
-        identifier = ALGORITHMS[algorithm][0]
-        body = [self.version, None, self.inner_algorithm or identifier, self.issuer_name or (self.issuer or self).subject,
-                self.validity or sequence(time(self.start), time(self.end)), self.subject, self.spki or spki(self.key), self.unique,
-                tlv(0xA3, sequence(*self.extensions)) if self.extensions else b""]
-        serial = self.serial or b"\x11" + hashlib.sha256(b"".join(body[2:])).digest()[:15]
-        body[1] = tlv(2, serial)
-        self.serial = serial
-        tbs = sequence(*body)
-        self.der = sequence(tbs, identifier, bits(sign(issuer_key, algorithm, tbs)))
+        parts = dict(subject=self.subject, issuer=self.issuer_name or (self.issuer or self).subject, key=self.key, signer=issuer_key,
+                     validity=self.validity or sequence(time(self.start), time(self.end)), extensions=self.extensions, version=self.version,
+                     algorithm=self.algorithm, inner=self.inner_algorithm, unique_id=self.unique, info=self.spki)
+        said = (parts["issuer"], parts["validity"], self.subject, self.spki or spki(self.key), self.unique, *self.extensions)
+        self.serial = self.serial or b"\x11" + hashlib.sha256(b"".join(said)).digest()[:15]
+        self.der = certificate(serial=tlv(2, self.serial), **parts)
 
     def but(self, **changes):
         """The same certificate with other fields, signed anew."""
@@ -183,18 +185,12 @@ class Cert:
         return replace(self, **changes)
 
 
-def revocation_list(issuer, serials, *, start, end, extensions=None, entry_extensions=b"", signer=None, algorithm=None, version=integer(1),
+def revocation_list(issuer, serials, *, start, end, extensions=(CRL_NUMBER,), entry_extensions=b"", signer=None, algorithm=None, version=integer(1),
                     issuer_name=None):
-    """A CRL (DER). extensions: whole elements; None: a CRL number; (): none at all. end None: no nextUpdate."""
-    key = signer or issuer.key
-    algorithm = algorithm or usual_algorithm(key)
-    identifier = ALGORITHMS[algorithm][0]
-    if extensions is None:
-        extensions = (extension("2.5.29.20", integer(1)),)
-    entries = b"".join(sequence(tlv(2, s), time(start), entry_extensions) for s in serials)
-    tbs = sequence(version, identifier, issuer_name or issuer.subject, time(start), time(end) if end is not None else b"",
-                   sequence(entries) if entries else b"", tlv(0xA0, sequence(*extensions)) if extensions else b"")
-    return sequence(tbs, identifier, bits(sign(key, algorithm, tbs)))
+    """A CRL of another Cert (DER). extensions: whole elements, (): none at all; end None: no nextUpdate."""
+    return crl(issuer=issuer_name or issuer.subject, signer=signer or issuer.key, this_update=time(start), next_update=b"" if end is None else time(end),
+               entries=[sequence(tlv(2, s), time(start), entry_extensions) for s in serials], extensions=extensions or None, version=version,
+               algorithm=algorithm)
 
 
 def pem(der, label="CERTIFICATE"):

@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
+from tests.dev.der import oid as der_oid, tlv as der_tlv
+
 DAY = datetime.timedelta(days=1)
 SGX_EXTENSION = ObjectIdentifier("1.2.840.113741.1.13.1")
 AIK_PURPOSE = ObjectIdentifier("2.23.133.8.1")
@@ -25,25 +27,6 @@ def now():
 
 def name(common, org="ukms dev"):
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common), x509.NameAttribute(NameOID.ORGANIZATION_NAME, org)])
-
-
-def der_tlv(tag, body):
-    n = len(body)
-    if n < 0x80:
-        return bytes([tag, n]) + body
-    size = (n.bit_length() + 7) // 8
-    return bytes([tag, 0x80 | size]) + n.to_bytes(size, "big") + body
-
-
-def der_oid(dotted):
-    arcs = [int(a) for a in dotted.split(".")]
-    out = bytes([arcs[0] * 40 + arcs[1]])
-    for arc in arcs[2:]:
-        chunk = [arc & 0x7F]
-        while arc := arc >> 7:
-            chunk.insert(0, arc & 0x7F | 0x80)
-        out += bytes(chunk)
-    return der_tlv(0x06, out)
 
 
 def sgx_extension(ppid=PPID, fmspc=FMSPC, pcesvn=PCESVN, cpusvn=CPUSVN):

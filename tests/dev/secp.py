@@ -1,6 +1,5 @@
 """secp256k1 as an application's own code uses its key: deterministic signatures (RFC 6979), and who signed. Independent of the product."""
 
-import hashlib
 import hmac
 
 P = 2**256 - 2**32 - 977
@@ -66,38 +65,9 @@ def sign(key, digest):
 def signer(signature, digest):
     """The compressed public key that made r||s||v."""
     r, s, v = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big"), signature[64]
-    assert 0 < r < N and 0 < s <= N // 2 and v < 2
+    assert len(signature) == 65 and 0 < r < N and 0 < s <= N // 2 and v < 2
     y = pow(r**3 + 7, (P + 1) // 4, P)
+    assert y * y % P == (r**3 + 7) % P
     point = (r, y if y % 2 == v else P - y)
     inverse = pow(r, -1, N)
     return compressed(add(times(s * inverse % N, point), times(-int.from_bytes(digest, "big") * inverse % N, G)))
-
-
-def keccak256(message):
-    """Keccak with the original padding, as Ethereum hashes."""
-    rate, mask = 136, 2**64 - 1
-    turn = lambda v, n: (v << n | v >> (64 - n)) & mask if n else v
-    padded = bytearray(message + b"\1" + bytes(-(len(message) + 1) % rate))
-    padded[-1] |= 0x80
-    state = [[0] * 5 for _ in range(5)]
-    for block in range(0, len(padded), rate):
-        for i in range(rate // 8):
-            state[i % 5][i // 5] ^= int.from_bytes(padded[block + 8 * i:block + 8 * i + 8], "little")
-        register = 1
-        for _ in range(24):
-            c = [state[x][0] ^ state[x][1] ^ state[x][2] ^ state[x][3] ^ state[x][4] for x in range(5)]
-            d = [c[x - 1] ^ turn(c[(x + 1) % 5], 1) for x in range(5)]
-            state = [[lane ^ d[x] for lane in state[x]] for x in range(5)]
-            x, y, lane = 1, 0, state[1][0]
-            for t in range(24):
-                x, y = y, (2 * x + 3 * y) % 5
-                lane, state[x][y] = state[x][y], turn(lane, (t + 1) * (t + 2) // 2 % 64)
-            for y in range(5):
-                row = [state[x][y] for x in range(5)]
-                for x in range(5):
-                    state[x][y] = row[x] ^ (~row[(x + 1) % 5] & mask & row[(x + 2) % 5])
-            for j in range(7):
-                register = (register << 1 ^ (register >> 7) * 0x71) % 256
-                if register & 2:
-                    state[0][0] ^= 1 << ((1 << j) - 1)
-    return b"".join(state[i % 5][i // 5].to_bytes(8, "little") for i in range(4))

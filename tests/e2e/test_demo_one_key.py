@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.dev import nitro, secp
+from tests.dev.keccak import keccak256
 from tests.dev.auth import AuthApi, Registry
 from tests.dev.client import CUSTOM, EVENT_LOG, QUOTE, Refused
 from tests.dev.guest import compact, report_data, text, vec
@@ -109,7 +110,7 @@ def test_three_kinds_of_evidence_get_one_key_and_sign_alike(clouds):
     public = secp.signer(signatures.popitem()[1], digest)
     answer = answers.popitem()[1]
     assert public == secp.public(bytes.fromhex(answer["k256_key"]))
-    issued = secp.keccak256(b"dstack-kms-issued:" + APP + public)
+    issued = keccak256(b"dstack-kms-issued:" + APP + public)
     assert secp.signer(bytes.fromhex(answer["k256_signature"]), issued).hex() == clouds.process.kms().call("GetMeta")["k256_pubkey"]
 
 

@@ -5,7 +5,7 @@ import hashlib
 import json
 import struct
 
-from tests.evidence import der
+from tests.dev import certs, der
 from tests.evidence.container import RUNTIME, Bin, Evidence, Map, Raw, canonical, compact, pack, replay, rtmr3, utf8, vec
 from tests.evidence.dcap import NOW, Platform
 

@@ -5,7 +5,7 @@ import gzip
 import hashlib
 import json
 
-from tests.evidence import der
+from tests.dev import certs, der
 from tests.evidence.container import RUNTIME, Evidence, canonical, identity, pack, replay
 from tests.evidence.container_cases import EVENTS, case, evidence, platform, v0, verify
 from tests.evidence.dcap import DAY, NOW, PPID, Platform, level, components
@@ -87,17 +87,18 @@ legacy_version2("upper_case", "accept", lambda e: e.update(preimage=e["preimage"
 legacy_version2("digest_other", ("quote", "digest"), lambda e: e.update(digest="00" * 48))
 
 # --- 1.6 ----------------------------------------------------------------------------------------------------------------------------------------
-KEY, OTHER = der.key("application"), der.key("another application")
-BOUND = hashlib.sha512(b"ratls-cert:" + der.spki(KEY)).digest()
+KEY, OTHER = certs.ec_key("application", certs.P256), certs.ec_key("another application", certs.P256)
+BOUND = hashlib.sha512(b"ratls-cert:" + certs.spki(KEY)).digest()
 X = "1.3.6.1.4.1.62397.1."
 
 
-def certificate(extensions, k=KEY, **more):
-    return der.cert(**dict(dict(subject=der.name("app"), issuer=der.name("app"), k=k, signer=k, not_before=der.utc(NOW), not_after=der.utc(NOW + DAY), extensions=extensions), **more))
+def certificate(extensions, k=KEY, end=NOW + DAY, **more):
+    app = certs.name("app")
+    return certs.certificate(subject=app, issuer=app, key=k, signer=k, validity=der.sequence(der.utc(NOW), der.utc(end)), extensions=extensions, **more)
 
 
 def ext(n, value, layers=2, critical=False):
-    return der.ext(f"{X}{n}", der.octets(value) if layers == 2 else value, critical)
+    return certs.extension(f"{X}{n}", der.octets(value) if layers == 2 else value, critical)
 
 
 def cert_case(name, want, extensions, *, k=KEY, report_data=BOUND, pem=False, now=True, **more):
@@ -105,7 +106,7 @@ def cert_case(name, want, extensions, *, k=KEY, report_data=BOUND, pem=False, no
     def request():
         p = platform(report_data=report_data)
         file = certificate(extensions(evidence(p)), k, **more)
-        out = dict(verify(p, der.pem(file) if pem else file), kind="ratls-certificate")
+        out = dict(verify(p, certs.pem(file) if pem else file), kind="ratls-certificate")
         if not now:
             del out["now"]
         return out
@@ -139,14 +140,14 @@ cert_case("log_of_a_gzip_bomb", DECODE, lambda e: [ext(1, e.quote), ext(2, b"ELG
 cert_case("quote_empty", DECODE, lambda e: [ext(1, b""), ext(2, log(e))])
 cert_case("none", "accept", lambda e: [ext(3, b"app"), ext(4, b"usage"), ext(9, b"\x90")])
 cert_case("log_alone_is_none", "accept", lambda e: [ext(2, log(e))])
-cert_case("longer_identifier_is_none", "accept", lambda e: [der.ext(f"{X}8.1", der.octets(e.v0()))])
+cert_case("longer_identifier_is_none", "accept", lambda e: [certs.extension(f"{X}8.1", der.octets(e.v0()))])
 cert_case("bound_to_another_key", ("report-data", "report data"), lambda e: [ext(8, e.v0())], k=OTHER)
 cert_case("old_form_bound_to_another_key", ("report-data", "report data"), lambda e: [ext(1, e.quote), ext(2, log(e))], k=OTHER)
-cert_case("bound_by_another_tag", ("report-data", "report data"), lambda e: [ext(8, e.v0())], report_data=hashlib.sha512(b"app-data:" + der.spki(KEY)).digest())
-cert_case("bound_by_the_key_alone", ("report-data", "report data"), lambda e: [ext(8, e.v0())], report_data=hashlib.sha512(b"ratls-cert:" + der.spki(KEY)[26:]).digest())
-cert_case("bound_by_sha256", ("report-data", "report data"), lambda e: [ext(8, e.v0())], report_data=hashlib.sha256(b"ratls-cert:" + der.spki(KEY)).digest() + bytes(32))
+cert_case("bound_by_another_tag", ("report-data", "report data"), lambda e: [ext(8, e.v0())], report_data=hashlib.sha512(b"app-data:" + certs.spki(KEY)).digest())
+cert_case("bound_by_the_key_alone", ("report-data", "report data"), lambda e: [ext(8, e.v0())], report_data=hashlib.sha512(b"ratls-cert:" + certs.spki(KEY)[26:]).digest())
+cert_case("bound_by_sha256", ("report-data", "report data"), lambda e: [ext(8, e.v0())], report_data=hashlib.sha256(b"ratls-cert:" + certs.spki(KEY)).digest() + bytes(32))
 cert_case("event_dropped", ("quote", "RTMR3"), lambda e: [ext(8, (e.events.pop(), e.v0())[1])])
-cert_case("expired_is_for_tls_to_say", "accept", lambda e: [ext(8, e.v0())], not_after=der.utc(NOW - 1))
+cert_case("expired_is_for_tls_to_say", "accept", lambda e: [ext(8, e.v0())], end=NOW - 1)
 cert_case("byte_behind_the_certificate", DECODE, lambda e: [ext(8, e.v0())], tail=der.tlv(5))
 
 # --- what dstack adds (2.4), and the collateral ---------------------------------------------------------------------------------------------------

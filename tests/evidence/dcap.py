@@ -4,19 +4,14 @@ import hashlib
 import json
 import time
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-
-from tests.evidence import der
+from tests.dev import certs, der
+from tests.dev.quote import QE_VENDOR, point, sign_raw
 
 NOW = 1790000000
 DAY = 86400
-VENDOR = bytes.fromhex("939a7233f79c4ca9940a0db3957f0607")
 FMSPC = bytes.fromhex("10a06f000000")
 PPID = hashlib.sha256(b"platform").digest()[:16]
 QE_SIGNER = hashlib.sha256(b"quoting enclave").digest()
-MODULE_SIGNER = bytes(48)
 SGX = "1.2.840.113741.1.13.1"
 ROOT_CRL_URI, PCK_CRL_URI = "https://pki.test/root.crl", "https://pki.test/pck.crl"
 
@@ -25,22 +20,12 @@ def stamp(t):
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(t))
 
 
-def raw_signature(k, data):
-    r, s = decode_dss_signature(k.sign(data, ec.ECDSA(hashes.SHA256())))
-    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
-
-
-def point(k):
-    n = k.public_key().public_numbers()
-    return n.x.to_bytes(32, "big") + n.y.to_bytes(32, "big")
-
-
 def le(n, size):
     return n.to_bytes(size, "little")
 
 
 def member(arc, value):
-    return der.seq(der.oid(f"{SGX}.{arc}"), value)
+    return der.sequence(der.oid(f"{SGX}.{arc}"), value)
 
 
 def sgx_members(cpu_svn=bytes([8] * 16), pce_svn=13):
@@ -48,12 +33,12 @@ def sgx_members(cpu_svn=bytes([8] * 16), pce_svn=13):
     tcb += [member("2.17", der.integer(pce_svn)), member("2.18", der.octets(cpu_svn))]
     return {"ppid": member(1, der.octets(PPID)), "tcb": tcb, "pce_id": member(3, der.octets(b"\0\0")), "fmspc": member(4, der.octets(FMSPC)),
             "type": member(5, der.tlv(10, b"\1")), "platform": member(6, der.octets(bytes(16))),
-            "configuration": member(7, der.seq(member("7.1", der.tlv(1, b"\xff"))))}
+            "configuration": member(7, der.sequence(member("7.1", der.tlv(1, b"\xff"))))}
 
 
 def sgx_value(m):
-    parts = [member(2, der.seq(*v)) if k == "tcb" else v for k, v in m.items()]
-    return der.seq(*parts)
+    parts = [member(2, der.sequence(*v)) if k == "tcb" else v for k, v in m.items()]
+    return der.sequence(*parts)
 
 
 def components(*svn):
@@ -74,29 +59,29 @@ def svn_level(isv_svn, status="UpToDate", advisories=None):
     return dict(out, advisoryIDs=advisories) if advisories is not None else out
 
 
-ROOT, CA, PCK, SIGNER = (der.name(n) for n in ("Test SGX Root", "Test PCK Platform CA", "Test PCK", "Test TCB Signing"))
+ROOT, CA, PCK, SIGNER = (certs.name(n) for n in ("Test SGX Root", "Test PCK Platform CA", "Test PCK", "Test TCB Signing"))
 
 
 class Platform:
-    """Attributes are the parts. certs: keyword arguments of der.cert by role; crls: of der.crl. build() makes (quote, collateral)."""
+    """Attributes are the parts. certs: keyword arguments of certs.certificate by role, with not_before and not_after for validity; crls: of certs.crl. build() makes (quote, collateral)."""
 
     def __init__(self, tdx=True):
-        k = {n: der.key(n) for n in ("root", "ca", "pck", "signer")}
+        k = {n: certs.ec_key(n, certs.P256) for n in ("root", "ca", "pck", "signer")}
         window = {"not_before": der.utc(NOW - DAY), "not_after": der.utc(NOW + 30 * DAY)}
-        ca_usage, root_point = der.key_usage(0x06), der.crl_points(der.point(ROOT_CRL_URI))
+        ca_usage, root_point = certs.key_usage(5, 6), certs.crl_points(certs.point(ROOT_CRL_URI))
         self.keys = k
         self.certs = {
-            "root": dict(window, subject=ROOT, issuer=ROOT, k=k["root"], signer=k["root"], serial=der.integer(0x7101),
-                         extensions=[der.basic(True, 1), ca_usage, root_point]),
-            "ca": dict(window, subject=CA, issuer=ROOT, k=k["ca"], signer=k["root"], serial=der.integer(0x7102),
-                       extensions=[der.basic(True, 0), ca_usage, root_point]),
-            "pck": dict(window, subject=PCK, issuer=CA, k=k["pck"], signer=k["ca"], serial=der.integer(0x7103),
-                        extensions=[der.basic(False), der.key_usage(0xC0), der.crl_points(der.point(PCK_CRL_URI))]),
-            "signer": dict(window, subject=SIGNER, issuer=ROOT, k=k["signer"], signer=k["root"], serial=der.integer(0x7104),
-                           extensions=[der.basic(False), der.key_usage(0xC0), root_point]),
+            "root": dict(window, subject=ROOT, issuer=ROOT, key=k["root"], signer=k["root"], serial=der.integer(0x7101),
+                         extensions=[certs.basic(True, 1), ca_usage, root_point]),
+            "ca": dict(window, subject=CA, issuer=ROOT, key=k["ca"], signer=k["root"], serial=der.integer(0x7102),
+                       extensions=[certs.basic(True, 0), ca_usage, root_point]),
+            "pck": dict(window, subject=PCK, issuer=CA, key=k["pck"], signer=k["ca"], serial=der.integer(0x7103),
+                        extensions=[certs.basic(False), certs.key_usage(0, 1), certs.crl_points(certs.point(PCK_CRL_URI))]),
+            "signer": dict(window, subject=SIGNER, issuer=ROOT, key=k["signer"], signer=k["root"], serial=der.integer(0x7104),
+                           extensions=[certs.basic(False), certs.key_usage(0, 1), root_point]),
         }
         self.sgx = sgx_members()
-        self.sgx_ext = lambda value: [der.ext(SGX, value)]
+        self.sgx_ext = lambda value: [certs.extension(SGX, value)]
         dates = {"this_update": der.utc(NOW - DAY), "next_update": der.utc(NOW + 30 * DAY)}
         self.crls = {"root": dict(dates, issuer=ROOT, signer=k["root"]), "pck": dict(dates, issuer=CA, signer=k["ca"])}
         self.tcb = {
@@ -121,7 +106,7 @@ class Platform:
         self.raw = lambda text: text  # the JSON form of the collateral
 
         self.version, self.key_type, self.tee = (4, 2, 0x81) if tdx else (3, 2, 0)
-        self.header_svns, self.vendor, self.user_data = bytes(4), VENDOR, bytes(20)
+        self.header_svns, self.vendor, self.user_data = bytes(4), QE_VENDOR, bytes(20)
         self.body_type, self.body_size = 2, None
         self.td = {
             "tee_tcb_svn": bytes([4] * 16), "mr_seam": bytes([0x11] * 48), "mr_signer_seam": bytes(48), "seam_attributes": bytes(8),
@@ -132,7 +117,7 @@ class Platform:
         }
         self.enclave = self.enclave_report(attributes=bytes([5]) + bytes(15), report_data=bytes(range(64)))
         self.qe = dict(attributes=bytes([0x11]) + bytes(15), mr_signer=QE_SIGNER, isv_prod_id=2, isv_svn=8)
-        self.attestation_key = der.key("attestation")
+        self.attestation_key = certs.ec_key("attestation", certs.P256)
         self.auth_data, self.bound = bytes(range(32)), None
         self.outer_type, self.cert_type, self.cert_data = 6, 5, None
         self.inner_tail = self.auth_tail = self.tail = b""
@@ -149,10 +134,11 @@ class Platform:
         args = dict(self.certs[role])
         if role == "pck":
             args["extensions"] = list(args["extensions"]) + self.sgx_ext(sgx_value(self.sgx))
-        return der.cert(**args)
+        args["validity"] = der.sequence(args.pop("not_before"), args.pop("not_after"))
+        return certs.certificate(**args)
 
     def chain(self, roles):
-        return roles if isinstance(roles, str) else der.pem(*map(self.cert, roles))
+        return roles if isinstance(roles, str) else b"".join(certs.pem(self.cert(r)) for r in roles).decode()
 
     def body(self):
         if self.tee == 0 and self.version < 5 or self.version == 5 and self.body_type == 1:
@@ -170,9 +156,9 @@ class Platform:
         bound = self.bound if self.bound is not None else hashlib.sha256(attestation_key + self.auth_data).digest() + bytes(32)
         report = self.enclave_report(report_data=bound, **self.qe)
         certification = self.cert_data if self.cert_data is not None else self.chain(self.pck_chain).encode()
-        inner = report + raw_signature(self.keys["pck"], report) + le(len(self.auth_data), 2) + self.auth_data
+        inner = report + sign_raw(self.keys["pck"], report) + le(len(self.auth_data), 2) + self.auth_data
         inner += le(self.cert_type, 2) + le(len(certification), 4) + certification + self.inner_tail
-        auth = raw_signature(self.attestation_key, signed) + attestation_key
+        auth = sign_raw(self.attestation_key, signed) + attestation_key
         auth += inner if self.version == 3 else le(self.outer_type, 2) + le(len(inner), 4) + inner
         auth += self.auth_tail
         return signed + le(len(auth), 4) + auth + self.tail
@@ -181,7 +167,7 @@ class Platform:
         compact = lambda v: json.dumps(v, separators=(",", ":"))
         tcb = compact(self.tcb) if self.tcb_text is None else self.tcb_text
         qe = compact(self.qe_id) if self.qe_text is None else self.qe_text
-        signature = lambda text: raw_signature(self.keys["signer"], text.encode("utf-8", "surrogatepass")).hex()
+        signature = lambda text: sign_raw(self.keys["signer"], text.encode("utf-8", "surrogatepass")).hex()
         out = {
             "pck_crl_issuer_chain": self.chain(["ca", "root"]), "root_ca_crl": self.crl("root").hex(), "pck_crl": self.crl("pck").hex(),
             "tcb_info_issuer_chain": self.chain(self.tcb_chain), "tcb_info": tcb, "tcb_info_signature": signature(tcb),
@@ -191,7 +177,7 @@ class Platform:
 
     def crl(self, which):
         args = self.crls[which]
-        return args if isinstance(args, bytes) else der.crl(**args)
+        return args if isinstance(args, bytes) else certs.crl(**args)
 
     def root(self):
         return self.cert("root")
