@@ -9,9 +9,9 @@ TPM_PLATFORMS = ("dstack", "gcp", "nitroenclave", "aws-ec2")
 
 
 def v0(kind, evidence, events, report_data, config):
-    """evidence: the encoded fields of that variant; events: (name, payload)."""
+    """kind: one of KINDS, or another number; evidence: the encoded fields of that variant; events: (name, payload)."""
     listed = compact(len(events)) + b"".join(text(e) + vec(p) for e, p in events)
-    return bytes([0, KINDS[kind]]) + evidence + listed + report_data + text(config)
+    return bytes([0, KINDS.get(kind, kind)]) + evidence + listed + report_data + text(config)
 
 
 def v1(kind, data, events, report_data, config):

@@ -18,20 +18,26 @@ PCR0_EVENTS = (bytes.fromhex("fa129a8f82b65bcbce8f9e8e5f6de509beff9b1df33714116b
                bytes.fromhex("b20ec425e0cea851df1ae32f426cff2e4b8e50e77883b8e9890dcf5369f90e1f"), SEPARATOR)
 
 
-def compact(n):
-    if n < 1 << 6:
-        return bytes([n << 2])
-    if n < 1 << 14:
-        return (n << 2 | 1).to_bytes(2, "little")
-    return (n << 2 | 2).to_bytes(4, "little")
+def compact(n, mode=None):
+    """mode: 0 to 3 writes it in that form, shortest or not."""
+    if mode is None:
+        mode = 0 if n < 1 << 6 else 1 if n < 1 << 14 else 2 if n < 1 << 30 else 3
+    if mode == 3:
+        return b"\x03" + n.to_bytes(4, "little")
+    return (n << 2 | mode).to_bytes((1, 2, 4)[mode], "little")
 
 
 def vec(data):
     return compact(len(data)) + data
 
 
+def utf8(s):
+    return s if isinstance(s, bytes) else s.encode()
+
+
 def text(s):
-    return vec(s.encode())
+    """s may be bytes that are no UTF-8."""
+    return vec(utf8(s))
 
 
 def u32(v):
@@ -39,10 +45,10 @@ def u32(v):
 
 
 def event_preimage(event, payload):
-    return u32(RUNTIME_EVENT) + b":" + event.encode() + b":" + payload
+    return u32(RUNTIME_EVENT) + b":" + utf8(event) + b":" + payload
 
 
-def replay(digests, algorithm):
+def replay(digests, algorithm="sha384"):
     register = bytes(hashlib.new(algorithm).digest_size)
     for digest in digests:
         register = hashlib.new(algorithm, register + digest).digest()

@@ -2,7 +2,6 @@
 
 import argparse
 import base64
-import hashlib
 import json
 import re
 import signal

@@ -2,7 +2,7 @@
 
 import struct
 
-SIZES = {4: 20, 0xB: 32, 0xC: 48, 0xD: 64}
+SIZES = {4: 20, 0xB: 32, 0xC: 48, 0xD: 64, 0x12: 32}  # bytes of a digest by algorithm
 END = b"\xff" * 4
 
 
@@ -11,9 +11,9 @@ def spec_id(algorithms=((4, 20), (0xB, 32), (0xC, 48)), *, vendor=b"", signature
     return signature + struct.pack("<IBBBBI", 0, 0, 2, 0, 2, n) + b"".join(struct.pack("<HH", a, s) for a, s in algorithms) + bytes([len(vendor)]) + vendor
 
 
-def first(data=None, *, index=0, kind=3, size=None):
+def first(data=None, *, index=0, kind=3, digest=bytes(20), size=None):
     data = spec_id() if data is None else data
-    return struct.pack("<II20xI", index, kind, len(data) if size is None else size) + data
+    return struct.pack("<II20sI", index, kind, digest, len(data) if size is None else size) + data
 
 
 def record(index, kind, digests, data=b"", *, count=None, size=None):

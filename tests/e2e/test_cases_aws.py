@@ -1,13 +1,12 @@
 """Whole attestations of Nitro enclaves and NitroTPM instances: checks and values (5.6, 6.1), identities (7.1, 7.2), image checks (7.5)."""
 import hashlib
 
-from cases import NOW, Cases, dumps
-from identity import SHA256, app_info, boot_infos, both, measured
-
 from tests.dev import cbor, nitro
 from tests.dev.cbor import Pairs
 from tests.dev.guest import compact, text, vec
 from tests.dev.nitro import pcr
+from tests.evidence.cases import NOW, Cases, dumps
+from tests.evidence.identity import SHA256, app_info, boot_infos, both, measured
 
 AWS = nitro.Authority(NOW)
 DATA = bytes(range(64))

@@ -3,12 +3,11 @@ import base64
 import hashlib
 import json
 
-from cases import NOW, Cases, dumps
-from identity import SHA256, app_info, boot_infos, both, measured
-
 from tests.dev import cbor, container, nitro, pki, vtpm
-from tests.dev.cbor import Open, Pairs, Tag, Wide
-from tests.dev.guest import PCR0_EVENTS, RUNTIME_EVENT, SEPARATOR, event_preimage, launch_events
+from tests.dev.cbor import Open, Pairs, Wide
+from tests.dev.guest import RUNTIME_EVENT, SEPARATOR, event_preimage, launch_events
+from tests.evidence.cases import NOW, Cases, dumps
+from tests.evidence.identity import SHA256, app_info, boot_infos, both, measured
 
 GOOGLE, TDX = vtpm.Authority(NOW), vtpm.Platform(NOW)
 DATA = bytes(range(64))

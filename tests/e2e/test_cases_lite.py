@@ -1,13 +1,12 @@
 """Image checks of dstack-tdx without a download (7.5.3, 7.5.5), and when that check applies (7.5.1)."""
 import hashlib
 
-from cases import NOW, Cases, dumps
-from identity import measured
-
 from tests.dev import cbor, container, lite, nitro, vtpm
 from tests.dev.cbor import Open, Pairs, Wide
 from tests.dev.guest import launch_events, vec
 from tests.dev.lite import PAGES, SHA384, td_hob
+from tests.evidence.cases import NOW, Cases, dumps
+from tests.evidence.identity import measured
 
 TDX = vtpm.Platform(NOW)
 EVENTS = launch_events(b"{}")

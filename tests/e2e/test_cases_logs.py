@@ -2,11 +2,10 @@
 import hashlib
 import json
 
-from cases import NOW, Cases, dumps
-from identity import measured
-
 from tests.dev.guest import RUNTIME_EVENT, event_preimage, replay
 from tests.dev.tcg import END, first, record, spec_id
+from tests.evidence.cases import Cases, dumps
+from tests.evidence.identity import measured
 
 A, B = hashlib.sha256(b"a").digest(), hashlib.sha256(b"b").digest()
 C, D = hashlib.sha384(b"c").digest(), hashlib.sha384(b"d").digest()

@@ -1,9 +1,9 @@
 """NSM documents by the specification's section 5: the COSE envelope, CBOR, the payload, the chain, times. Each refused one breaks one rule."""
-from cases import NOW, Cases
 
 from tests.dev import cbor, certs, nitro, rsa8192
 from tests.dev.cbor import Open, Pairs, Raw, Tag, Wide
 from tests.dev.certs import CLIENT_AUTH, DAY, SERVER_AUTH, Cert, basic, ec_key, extension, key_usage, name, purposes, rsa_key
+from tests.evidence.cases import NOW, Cases
 
 AWS = nitro.Authority(NOW)
 DATA = bytes(range(64))

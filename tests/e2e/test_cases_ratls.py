@@ -1,12 +1,9 @@
 """RA-TLS certificates of every platform (1.6, 8; protocol 6.4, 6.5): whose key the evidence is bound to, and how it is carried."""
-import hashlib
-
-from cases import NOW, Cases, dumps
-from identity import SHA256, measured
-
 from tests.dev import certs, container, nitro, snp, vtpm
 from tests.dev.certs import Cert, ec_key, extension, name, octets
-from tests.dev.guest import launch_events, report_data, vec
+from tests.dev.guest import launch_events, report_data
+from tests.evidence.cases import NOW, Cases, dumps
+from tests.evidence.identity import SHA256, measured
 
 OID = "1.3.6.1.4.1.62397.1."
 GOOGLE, TDX, AWS, AMD = vtpm.Authority(NOW), vtpm.Platform(NOW), nitro.Authority(NOW), snp.Authority(NOW)

@@ -2,14 +2,13 @@
 import hashlib
 import json
 
-from cases import NOW, Cases, dumps
-from identity import SHA256
-
 from tests.dev import cbor, certs, container, snp
-from tests.dev.cbor import Open, Pairs, Wide
-from tests.dev.certs import basic, ec_key, extension, key_usage, rsa_key
+from tests.dev.cbor import Open, Pairs
+from tests.dev.certs import basic, ec_key, extension, rsa_key
 from tests.dev.guest import launch_events
 from tests.dev.snp import TCB, document, host_data, table
+from tests.evidence.cases import NOW, Cases, dumps
+from tests.evidence.identity import SHA256
 
 AMD = snp.Authority(NOW)
 DATA = bytes(range(64))

@@ -1,13 +1,12 @@
 """TPM quotes and the attestation key's chain by the specification's 4.3 and 4.5. Each refused one breaks one rule."""
 import hashlib
 
-from cases import NOW, Cases, dumps
-
 from tests.dev import certs, vtpm
 from tests.dev.certs import (AIK, CLIENT_AUTH, DAY, Cert, basic, ca_issuers, crl_points, ec_key, extension, key_usage, name, point, purposes,
                              revocation_list, rsa_key, uri)
 from tests.dev.guest import launch_events, replay
 from tests.dev.vtpm import SHA1, SHA256, SHA384, URL, Tpm, as_json, be, selection, sized
+from tests.evidence.cases import NOW, Cases
 
 GOOGLE = vtpm.Authority(NOW)
 EVENTS = launch_events(b"{}", instance_id=bytes(20))

@@ -9,7 +9,9 @@ import re
 
 import pytest
 
-from test_vectors import TOP, all_requests, ask
+from test_vectors import all_requests
+
+from tests.evidence.batch import TOP, answers as ask
 
 EXTRA = "attestation-extra/"
 CASES = {c[0]: c[1] for c in all_requests()}

@@ -4,19 +4,17 @@ Run by itself it prints the score: /usr/bin/python3 tests/e2e/test_vectors.py [-
 """
 import json
 import os
-import subprocess
 import sys
 import time
 
 import pytest
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SETS = ["attestation", "attestation-extra"]
-PROGRAM = os.environ.get("UKMS", os.path.join(TOP, "build/host/ukms"))
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
-# Members of `expected` that are inputs, prose, or facts about the file that nothing derives.
-NOT_COMPARED = {"upstream_error_contains", "january_version", "stage", "without_freshness_rule", "ask", "vcek", "ark", "january_result",
-                "os_image_hash_source", "cose_offset", "os_image_hash_expected", "note"}
+from tests.evidence.batch import PROGRAM, TOP, answers as ask  # noqa: E402
+from tests.evidence.compare import NOT_COMPARED, compare, word  # noqa: E402
+
+SETS = ["attestation", "attestation-extra"]
 
 
 def load(name):
@@ -75,41 +73,6 @@ def all_requests():
     return out
 
 
-def ask(requests, program=None):
-    """Sends all requests through one process; answers by id."""
-    p = subprocess.run([program or PROGRAM, "verify-evidence", "--batch"], cwd=TOP, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                       input="".join(json.dumps(r) + "\n" for r in requests).encode(), timeout=300)
-    lines = p.stdout.decode().splitlines()
-    if len(lines) != len(requests):
-        raise AssertionError("%d answers to %d requests, exit %s: %s" %
-                             (len(lines), len(requests), p.returncode, p.stderr.decode()[-3000:]))
-    return [json.loads(x) for x in lines]
-
-
-def compare(path, want, got, out):
-    if isinstance(want, dict):
-        if not isinstance(got, dict):
-            out.append("%s: expected an object, got %r" % (path, got))
-            return
-        for k, v in want.items():
-            if k in NOT_COMPARED:
-                continue
-            compare(path + "." + k, v, got.get(k, "(absent)"), out)
-    elif isinstance(want, list):
-        if not isinstance(got, list) or len(got) != len(want):
-            out.append("%s: expected %d items, got %r" % (path, len(want), got))
-            return
-        for i, (a, b) in enumerate(zip(want, got)):
-            compare("%s[%d]" % (path, i), a, b, out)
-    elif want != got:
-        out.append("%s: expected %r, got %r" % (path, want, got))
-
-
-def word(text):
-    """accept or reject, out of a sentence"""
-    return text.split(":")[0] if isinstance(text, str) else text
-
-
 def judge(entry, request, answer):
     """The list of differences between an answer and what the manifest says."""
     diffs = []
@@ -159,7 +122,7 @@ def judge(entry, request, answer):
     return diffs
 
 
-def score(words, program=None):
+def score(words, program=PROGRAM):
     cases = [c for c in all_requests() if all(w in c[0] or w == c[1]["kind"] for w in words)]
     start = time.time()
     answers = ask([c[1] for c in cases], program)
@@ -190,5 +153,5 @@ def test_evidence_is_judged_as_the_manifest_says(answers, name, request_, entry)
 
 if __name__ == "__main__":
     args = sys.argv[1:]
-    program = os.path.join(TOP, "build/asan/ukms") if "--asan" in args else None
+    program = os.path.join(TOP, "build/asan/ukms") if "--asan" in args else PROGRAM
     sys.exit(1 if score([a for a in args if a != "--asan"], program) else 0)

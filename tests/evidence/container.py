@@ -4,40 +4,20 @@ import hashlib
 import json
 import struct
 
-RUNTIME = 0x08000001
-
-
-# --- SCALE ----------------------------------------------------------------------------------------------------------------------------------
-def compact(n, mode=None):
-    """mode: 0 to 3 writes it in that form, shortest or not."""
-    if mode is None:
-        mode = 0 if n < 1 << 6 else 1 if n < 1 << 14 else 2 if n < 1 << 30 else 3
-    if mode == 3:
-        return b"\x03" + n.to_bytes(4, "little")
-    return (n << 2 | mode).to_bytes((1, 2, 4)[mode], "little")
-
-
-def vec(b):
-    return compact(len(b)) + b
-
-
-def utf8(s):
-    return s if isinstance(s, bytes) else s.encode()
-
+from tests.dev import container
+from tests.dev.guest import RUNTIME_EVENT, event_preimage, replay, utf8, vec
+from tests.evidence.identity import app_info, every
 
 class Evidence:
     """The fields of a dstack-tdx container. log: (imr, type, digest, name, payload); events: (name, payload)."""
 
     def __init__(self, quote=b"", events=(), report_data=bytes(64), config="", log=None):
         self.quote, self.events, self.report_data, self.config = quote, list(events), report_data, config
-        self.log = [(3, RUNTIME, digest(n, p), n, p) for n, p in self.events] if log is None else log
+        self.log = [(3, RUNTIME_EVENT, digest(n, p), n, p) for n, p in self.events] if log is None else log
         self.variant = 0
 
     def v0(self):
-        log = b"".join(struct.pack("<II", i, t) + vec(d) + vec(utf8(n)) + vec(p) for i, t, d, n, p in self.log)
-        events = b"".join(vec(utf8(n)) + vec(p) for n, p in self.events)
-        return (bytes([0, self.variant]) + vec(self.quote) + compact(len(self.log)) + log + compact(len(self.events)) + events + self.report_data +
-                vec(utf8(self.config)))
+        return container.v0(self.variant, vec(self.quote) + container.tdx_log(self.log), self.events, self.report_data, self.config)
 
     def tree(self):
         """The V1 form as (key, value) lists, for pack()."""
@@ -116,7 +96,7 @@ def pack(v):
 
 # --- events and identity ----------------------------------------------------------------------------------------------------------------------
 def digest(name, payload, h="sha384"):
-    return hashlib.new(h, RUNTIME.to_bytes(4, "little") + b":" + utf8(name) + b":" + payload).digest()
+    return hashlib.new(h, event_preimage(name, payload)).digest()
 
 
 def canonical(name, payload):
@@ -124,13 +104,6 @@ def canonical(name, payload):
     short = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
     text = "".join(short.get(c) or (f"\\u{ord(c):04x}" if c < " " else c) for c in name)
     return f'{{"name":"{text}","payload":"{payload.hex()}","type":134217729}}'.encode()
-
-
-def replay(digests, h="sha384"):
-    reg = bytes(hashlib.new(h).digest_size)
-    for d in digests:
-        reg = hashlib.new(h, reg + d).digest()
-    return reg
 
 
 def rtmr3(events, upto=None):
@@ -142,31 +115,10 @@ def rtmr3(events, upto=None):
     return replay(out)
 
 
-def find(events, wanted):
-    for n, p in events:
-        if n == "system-ready":
-            break
-        if n == wanted:
-            return p
-    return b""
-
-
 def identity(td, events, device, os_image_hash, boottime):
     """The AppInfo of a dstack-tdx attestation (7.1)."""
-    sha = lambda *parts: hashlib.sha256(b"".join(parts)).digest()
-    kp = b"" if boottime else find(events, "key-provider")
-    mr_kp = sha(kp) if kp else bytes(32)
-    r3 = rtmr3(events, "boot-mr-done" if boottime else None)
-    base = [td["mr_td"], td["rtmr0"], td["rtmr1"], td["rtmr2"]]
+    registers = [td["mr_td"], td["rtmr0"], td["rtmr1"], td["rtmr2"]]
     tail = [td["mr_config_id"], td["mr_owner"], td["mr_owner_config"]]
-    scripts = []
-    for n, p in events:
-        if n == "system-ready":
-            break
-        if n == "init-script-hash":
-            scripts.append(p.hex())
-    return {
-        "app_id": find(events, "app-id").hex(), "compose_hash": find(events, "compose-hash").hex(), "instance_id": find(events, "instance-id").hex(),
-        "device_id": sha(device).hex(), "mr_system": sha(*base, mr_kp).hex(), "mr_aggregated": sha(*base, r3, *(tail if any(b"".join(tail)) else [])).hex(),
-        "os_image_hash": os_image_hash, "key_provider_info": kp.hex(), "init_script_hashes": scripts,
-    }
+    info = app_info(events, bytes.fromhex(os_image_hash), device, lambda mr_kp: [*registers, mr_kp],
+                    lambda boottime: [*registers, rtmr3(events, "boot-mr-done" if boottime else None), *(tail if any(b"".join(tail)) else [])], boottime)
+    return dict(info, init_script_hashes=[p.hex() for p in every(events, "init-script-hash")])

@@ -2,11 +2,9 @@
 evidence that gives the members of the request; wanted is "accept", "parsed", or (stage, a part of the reason)."""
 
 import hashlib
-import json
-import struct
 
-from tests.dev import certs, der
-from tests.evidence.container import RUNTIME, Bin, Evidence, Map, Raw, canonical, compact, pack, replay, rtmr3, utf8, vec
+from tests.dev.guest import RUNTIME_EVENT, compact, replay, vec
+from tests.evidence.container import Bin, Evidence, Map, Raw, canonical, pack, rtmr3
 from tests.evidence.dcap import NOW, Platform
 
 EVENTS = [("system-preparing", b""), ("app-id", bytes(range(20))), ("compose-hash", bytes([7] * 32)), ("instance-id", bytes([9] * 20)), ("boot-mr-done", b""),
@@ -67,7 +65,7 @@ v0("event_dropped", ("quote", "RTMR3"), lambda e: e.events.pop(0))
 v0("events_swapped", ("quote", "RTMR3"), lambda e: e.events.reverse())
 v0("event_payload_other", ("quote", "RTMR3"), lambda e: e.events.__setitem__(9, ("app-event", b"y")))
 v0("log_empty", "accept", lambda e: setattr(e, "log", []))
-v0("log_of_any_register_type_and_digest", "accept", lambda e: setattr(e, "log", [(0xFFFFFFFF, 0xFFFFFFFF, b"short", "x", b""), (9, RUNTIME, b"", "app-id", b"no")]))
+v0("log_of_any_register_type_and_digest", "accept", lambda e: setattr(e, "log", [(0xFFFFFFFF, 0xFFFFFFFF, b"short", "x", b""), (9, RUNTIME_EVENT, b"", "app-id", b"no")]))
 v0("name_and_payload_collide", "accept", lambda e: e.events.__setitem__(1, ("a", b"b:c")), events=[("system-preparing", b""), ("a:b", b"c")])
 v0("quote_of_a_version_that_is_unknown", ("quote", ""), platform_=(lambda p: [setattr(p, "version", 6), p][1])(platform()))
 v0("quote_of_an_enclave", ("quote", ""), platform_=Platform(tdx=False) if False else None, change=lambda e: setattr(e, "quote", Platform(tdx=False).quote()))
@@ -112,7 +110,6 @@ v0("ten_mebibytes_and_a_byte", ("decode", "large"), lambda e: fill(e, lambda n, 
 v0("above_ten_mebibytes", ("decode", "large"), lambda e: setattr(e, "config", " " * (10 << 20)))
 
 # --- 1.4 ----------------------------------------------------------------------------------------------------------------------------------------
-LAST = (("platform", "data"), ("stack", "data"))
 
 
 def at(*path):
@@ -222,7 +219,7 @@ v1("log_imr_beyond_u32", DECODE, first_event("log", lambda m: m.put("imr", 1 << 
 v1("log_imr_largest", "accept", first_event("log", lambda m: m.put("imr", (1 << 32) - 1)))
 v1("log_preimage_nil", "accept", first_event("log", lambda m: m.append(("preimage", None))))
 v1("log_preimage_bin", DECODE, first_event("log", lambda m: m.append(("preimage", Bin(b"x")))))
-v1("log_event_is_array", DECODE, lambda t: t.get("platform", "data", "event_log").__setitem__(0, [3, RUNTIME, Bin(b""), "x", Bin(b"")]))
+v1("log_event_is_array", DECODE, lambda t: t.get("platform", "data", "event_log").__setitem__(0, [3, RUNTIME_EVENT, Bin(b""), "x", Bin(b"")]))
 v1("log_is_map", DECODE, at("platform", "data").put("event_log", Map()))
 v1("depth_60", "accept", at().more("x", Raw(b"\x91" * 60 + b"\xc0")))
 v1("depth_70", DECODE, at().more("x", Raw(b"\x91" * 70 + b"\xc0")))
@@ -243,7 +240,7 @@ def version2(want, label, change=lambda m: None, names=NAMES2, payload=b"\x00\xa
         texts = [canonical(n, payload) for n in names]
         digests = [hashlib.sha384(t).digest() for t in texts]
         p = platform(r3=replay(digests))
-        log = [Map([("imr", 3), ("event_type", RUNTIME), ("digest", Bin(d)), ("event", n), ("event_payload", Bin(payload)), ("version", 2), ("preimage", t.hex())])
+        log = [Map([("imr", 3), ("event_type", RUNTIME_EVENT), ("digest", Bin(d)), ("event", n), ("event_payload", Bin(payload)), ("version", 2), ("preimage", t.hex())])
                for n, t, d in zip(names, texts, digests)]
         tree = evidence(p, []).tree()
         change(log[0])

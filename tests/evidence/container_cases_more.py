@@ -6,9 +6,11 @@ import hashlib
 import json
 
 from tests.dev import certs, der
-from tests.evidence.container import RUNTIME, Evidence, canonical, identity, pack, replay
+from tests.dev.guest import RUNTIME_EVENT, replay
+from tests.evidence.container import canonical, identity
 from tests.evidence.container_cases import EVENTS, case, evidence, platform, v0, verify
-from tests.evidence.dcap import DAY, NOW, PPID, Platform, level, components
+from tests.evidence.dcap import DAY, NOW, PPID, Platform, components, level
+from tests.evidence.identity import boot_info
 
 # --- 1.5 ----------------------------------------------------------------------------------------------------------------------------------------
 
@@ -40,7 +42,7 @@ legacy("digests_absent", "accept", lambda log: [{k: v for k, v in e.items() if k
 legacy("digests_empty", "accept", lambda log: [dict(e, digest="") for e in log])
 legacy("registers_are_not_looked_at", "accept", lambda log: [dict(e, imr=0) for e in log])
 legacy("other_types_between", "accept", lambda log: [{"imr": 3, "event_type": 1, "event": "app-id", "event_payload": "00"}] + log + [{"imr": 0, "event_type": 2, "event": "", "event_payload": ""}])
-legacy("another_type_does_not_count", ("quote", "RTMR3"), lambda log: [dict(log[0], event_type=RUNTIME + 1)] + log[1:])
+legacy("another_type_does_not_count", ("quote", "RTMR3"), lambda log: [dict(log[0], event_type=RUNTIME_EVENT + 1)] + log[1:])
 legacy("hex_upper_case", "accept", lambda log: [dict(e, event_payload=e["event_payload"].upper(), digest=e["digest"].upper()) for e in log])
 legacy("unknown_members", "accept", lambda log: [dict(e, x=[{}, None, 1.5], y="") for e in log])
 legacy("version_1", "accept", lambda log: [dict(e, version=1) for e in log])
@@ -76,7 +78,7 @@ def legacy_version2(request_name, want, change=lambda e: None):
         text = canonical("only", b"\1")
         digest = hashlib.sha384(text).digest()
         p = platform(r3=replay([digest]))
-        event = {"imr": 3, "event_type": RUNTIME, "digest": digest.hex(), "event": "only", "event_payload": "01", "version": 2, "preimage": text.hex()}
+        event = {"imr": 3, "event_type": RUNTIME_EVENT, "digest": digest.hex(), "event": "only", "event_payload": "01", "version": 2, "preimage": text.hex()}
         change(event)
         return dict(verify(p, p.quote(), event_log=[event]), kind="quote-and-event-log")
     case("legacy_version_2_" + request_name, want, request)
@@ -216,10 +218,9 @@ def identified(name, events, **td):
     def expected():
         infos = {flag: identity(platform(events, **td).td, events, PPID, HASH, flag) for flag in (False, True)}
         info = infos[False]
-        boot = {"mrAggregated": info["mr_aggregated"], "osImageHash": HASH, "mrSystem": info["mr_system"], "appId": info["app_id"], "composeHash": info["compose_hash"],
-                "instanceId": info["instance_id"], "deviceId": info["device_id"], "keyProviderInfo": info["key_provider_info"], "tcbStatus": "UpToDate", "advisoryIds": []}
-        aug = dict({"teeVariant": "dstack-tdx"}, **boot) if len(info["app_id"]) == 40 else None
-        return {"result": "accept", "app_info": infos[False], "app_info_boottime_mr": infos[True], "boot_info_aug": aug, "boot_info_jan": dict({"attestationMode": "dstack-tdx"}, **boot)}
+        aug = boot_info("teeVariant", "dstack-tdx", info, "UpToDate") if len(info["app_id"]) == 40 else None
+        jan = boot_info("attestationMode", "dstack-tdx", info, "UpToDate")
+        return {"result": "accept", "app_info": infos[False], "app_info_boottime_mr": infos[True], "boot_info_aug": aug, "boot_info_jan": jan}
 
     def request():
         p = platform(events, **td)

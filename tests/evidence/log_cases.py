@@ -3,39 +3,25 @@ if it must be refused in decoding."""
 
 import hashlib
 import json
-import struct
 
+from tests.dev import tcg
+from tests.dev.guest import RUNTIME_EVENT, replay
 from tests.dev.keccak import keccak
-from tests.evidence.container import RUNTIME, digest, replay
+from tests.dev.tcg import END, record
+from tests.evidence.container import digest
 from tests.evidence.container_cases import EVENTS, platform
 
 CASES = {}
 SHA1, SHA256, SHA384, SHA512, SM3 = 4, 0xB, 0xC, 0xD, 0x12
-SIZE = {SHA1: 20, SHA256: 32, SHA384: 48, SHA512: 64, SM3: 32}
-END = b"\xff" * 4
 
 
-def u16(n):
-    return struct.pack("<H", n)
-
-
-def u32(n):
-    return struct.pack("<I", n)
-
-
-def first(index=1, kind=3, sha1=bytes(20), algs=((SHA384, 48),), count=None, vendor=b"", signature=b"Spec ID Event03\0", length=None, body=None):
-    if body is None:
-        body = signature + u32(0) + b"\0\2\0\2" + u32(len(algs) if count is None else count) + b"".join(u16(a) + u16(s) for a, s in algs) + bytes([len(vendor)]) + vendor
-    return u32(index) + u32(kind) + sha1 + u32(len(body) if length is None else length) + body
+def first(index=1, kind=3, sha1=bytes(20), algs=((SHA384, 48),), count=None, vendor=b"", signature=b"Spec ID Event03\0", body=None):
+    body = tcg.spec_id(algs, vendor=vendor, signature=signature, count=count) if body is None else body
+    return tcg.first(body, index=index, kind=kind, digest=sha1)
 
 
 def value(alg, n):
-    return bytes([n]) * SIZE[alg]
-
-
-def record(index, kind, digests, data=b"", count=None, length=None):
-    return (u32(index) + u32(kind) + u32(len(digests) if count is None else count) + b"".join(u16(a) + d for a, d in digests) +
-            u32(len(data) if length is None else length) + data)
+    return bytes([n]) * tcg.SIZES[alg]
 
 
 def case(name, kind, want, file, **more):
@@ -72,7 +58,7 @@ ccel("digest_of_another_algorithm", [record(1, 1, [(SM3, value(SM3, 1))])])
 ccel("digest_count_above_the_bound", [record(1, 1, [(SHA384, A)], count=65537)])
 ccel("data_at_the_bound", [record(1, 1, [(SHA384, A)], bytes(65536))], {0: [A]})
 ccel("data_above_the_bound", [record(1, 1, [(SHA384, A)], bytes(65537))])
-ccel("data_beyond_the_input", [record(1, 1, [(SHA384, A)], length=100)], tail=b"")
+ccel("data_beyond_the_input", [record(1, 1, [(SHA384, A)], size=100)], tail=b"")
 ccel("header_of_another_type", [one(1)], head=first(kind=4))
 ccel("header_of_any_index_digest_and_signature", [one(1)], {0: [A]}, head=first(index=7, sha1=b"\1" * 20, signature=b"x" * 16))
 ccel("header_sizes_are_not_used", [one(1)], {0: [A]}, head=first(algs=((SHA384, 20), (0x99, 1))))
@@ -107,7 +93,7 @@ def entry(imr, kind, d, name="", payload=b""):
     return {"imr": imr, "event_type": kind, "digest": d.hex(), "event": name, "event_payload": payload.hex()}
 
 
-OURS = [entry(3, RUNTIME, bytes(48), n, p) for n, p in EVENTS]
+OURS = [entry(3, RUNTIME_EVENT, bytes(48), n, p) for n, p in EVENTS]
 DIGESTS = [digest(n, p) for n, p in EVENTS]
 ZERO = bytes(48).hex()
 events("firmware_and_ours", [entry(0, 1, A), entry(1, 2, B), entry(0, 10, C)] + OURS,

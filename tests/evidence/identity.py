@@ -6,13 +6,19 @@ from tests.dev.guest import event_preimage, replay
 SHA256 = lambda *parts: hashlib.sha256(b"".join(parts)).digest()
 
 
-def find(events, name):
+def every(events, name):
+    """The payloads of the events of this name before system-ready."""
+    out = []
     for n, payload in events:
         if n == "system-ready":
             break
         if n == name:
-            return payload
-    return b""
+            out.append(payload)
+    return out
+
+
+def find(events, name):
+    return next(iter(every(events, name)), b"")
 
 
 def measured(events, algorithm, boottime=False):

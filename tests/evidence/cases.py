@@ -2,16 +2,14 @@
 
 A file of cases has a Cases, fills it at import, and ends with `test_case = cases.test()`. What each must answer is read from the specification.
 """
+
 import json
 import os
-import sys
 
 import pytest
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, TOP)
-
-from test_vectors import ask, compare, word  # noqa: E402
+from tests.evidence.batch import answers as ask
+from tests.evidence.compare import compare, word
 
 NOW = 1780000000  # 2026-05-28T20:26:40Z
 
