@@ -1,5 +1,6 @@
 /* Ed25519 verification (RFC 8032, 5.1.7, without the cofactor), of certificates only: everything is public, and speed does not matter.
- * Points, field and scalars are s2n-bignum's. Points have words x, y, or X, Y, Z, T with x = X/Z, y = Y/Z, xy = T/Z. */
+ * Points, field and scalars are s2n-bignum's, in the forms that need no BMI2 or ADX. Points have words x, y, or X, Y, Z, T with x = X/Z, y
+ * = Y/Z, xy = T/Z. */
 #include <bearssl.h>
 #include <s2n-bignum.h>
 #include <string.h>
@@ -20,15 +21,15 @@ static void extend(const uint64_t xy[AFFINE], uint64_t out[POINT])
 	static const uint64_t one[WORDS] = {1};
 	memcpy(out, xy, AFFINE * sizeof *xy);
 	memcpy(out + AFFINE, one, sizeof one);
-	bignum_mul_p25519(out + 3 * (size_t)WORDS, xy, xy + WORDS);
+	bignum_mul_p25519_alt(out + 3 * (size_t)WORDS, xy, xy + WORDS);
 }
 
 static void encode(const uint64_t point[POINT], uint8_t out[KEY_LEN])
 {
 	uint64_t xy[AFFINE], inverse[WORDS], t[3 * WORDS];
 	bignum_modinv(WORDS, inverse, point + AFFINE, p, t);
-	bignum_mul_p25519(xy, point, inverse);
-	bignum_mul_p25519(xy + WORDS, point + WORDS, inverse);
+	bignum_mul_p25519_alt(xy, point, inverse);
+	bignum_mul_p25519_alt(xy + WORDS, point + WORDS, inverse);
 	edwards25519_encode(out, xy);
 }
 
@@ -39,13 +40,13 @@ static void combine(const uint64_t s[WORDS], const uint64_t k[WORDS], const uint
 	uint64_t table[4][POINT], t[POINT];
 	extend(base, table[1]);
 	extend(minus_a, table[2]);
-	edwards25519_epadd(table[3], table[1], table[2]);
+	edwards25519_epadd_alt(table[3], table[1], table[2]);
 	extend(neutral, sum);
 	for (size_t bit = ORDER_BITS; bit-- > 0;) {
 		size_t digit = (s[bit / 64] >> bit % 64 & 1) | (k[bit / 64] >> bit % 64 & 1) << 1;
-		edwards25519_epdouble(t, sum);
+		edwards25519_epdouble_alt(t, sum);
 		if (digit)
-			edwards25519_epadd(sum, t, table[digit]);
+			edwards25519_epadd_alt(sum, t, table[digit]);
 		else
 			memcpy(sum, t, sizeof t);
 	}
@@ -56,7 +57,7 @@ bool ed25519_verify(struct span pub, struct span message, struct span sig)
 	br_sha512_context h;
 	uint8_t hash[64], got[KEY_LEN];
 	uint64_t a[AFFINE], s[WORDS], wide[sizeof hash / 8], k[WORDS], sum[POINT];
-	if (pub.n != KEY_LEN || sig.n != SIGNATURE_LEN || edwards25519_decode(a, pub.p) != 0)
+	if (pub.n != KEY_LEN || sig.n != SIGNATURE_LEN || edwards25519_decode_alt(a, pub.p) != 0)
 		return false;
 	bignum_neg_p25519(a, a);
 	memcpy(s, sig.p + KEY_LEN, sizeof s); /* little endian, as this processor */
