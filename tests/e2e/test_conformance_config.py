@@ -2,13 +2,11 @@
 
 import base64
 import hashlib
-import http.server
 import ipaddress
 import json
 import re
 import ssl
 import subprocess
-import threading
 import time
 
 import pytest
@@ -181,44 +179,29 @@ def test_missing_file_and_version():
 def test_agent_addresses(prepare, platform):
     kms = prepare()
 
-    class Agent(http.server.BaseHTTPRequestHandler):
-        asked = []
-
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            self.asked.append((self.path, body))
-            answer = {"/Attest": lambda: {"attestation": kms.guest.attest(bytes.fromhex(json.loads(body)["report_data"])).hex()},
-                      "/Info": lambda: {"vm_config": kms.guest.vm_config}}[self.path.split("?")[0]]()
-            data = json.dumps(answer).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *args):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Agent)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    agent = Webhook()
+    said = {"/Attest": lambda asked: {"attestation": kms.guest.attest(bytes.fromhex(asked.json()["report_data"])).hex()},
+            "/Info": lambda asked: {"vm_config": kms.guest.vm_config}}
+    agent.reply = lambda asked: answer(200, said[asked.target.split("?")[0]](asked))
+    heard = lambda: [(asked.target, asked.body) for asked in agent.take()]
     try:
-        kms.env["DSTACK_AGENT_ADDRESS"] = f"http://127.0.0.1:{server.server_port}"
+        kms.env["DSTACK_AGENT_ADDRESS"] = agent.url
         # The agent is not asked through a proxy.
         kms.env["ALL_PROXY"] = f"http://127.0.0.1:{free_port()}"
         kms.env["NO_PROXY"] = "x.example"
         kms.start()
         got = ask(kms.port, "POST", "/prpc/GetAttestationInfo?json", b"", context=False)
-        assert Agent.asked[0] == ("/Attest?json", b'{"report_data":"' + b"0" * 128 + b'"}')
+        assert heard()[0] == ("/Attest?json", b'{"report_data":"' + b"0" * 128 + b'"}')
         assert got.status == 400  # its collateral is behind the proxy that is not there
         kms.process.terminate()
         kms.process.wait()
         del kms.env["ALL_PROXY"]
-        Agent.asked.clear()
+        agent.take()
         kms.start()
         assert ask(kms.port, "POST", "/prpc/GetAttestationInfo?json", b"", context=False).status == 200
-        assert Agent.asked == [("/Attest?json", b'{"report_data":"' + b"0" * 128 + b'"}'), ("/Info?json", b"null")]
+        assert heard() == [("/Attest?json", b'{"report_data":"' + b"0" * 128 + b'"}'), ("/Info?json", b"null")]
     finally:
-        server.shutdown()
-        server.server_close()
+        agent.close()
 
 
 @pytest.mark.parametrize("status,body,said", [

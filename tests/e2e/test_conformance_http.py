@@ -8,7 +8,6 @@ import pytest
 
 from tests.dev.raw import Wire, ask, error_json, proto, request, unproto
 
-BAD_JSON = b"{"
 LIMIT = 10 * 1024 * 1024
 TOO_LARGE = "failed to read data: payload too large"
 

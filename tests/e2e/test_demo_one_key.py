@@ -92,9 +92,9 @@ def one_app_on_three_platforms(clouds):
 
 
 def test_three_kinds_of_evidence_get_one_key_and_sign_alike(clouds):
-    asked = len(clouds.auth.asked)
+    asked = len(clouds.auth.decided)
     answers = {f"{name}, api {version}": ask(version) for name, ask in one_app_on_three_platforms(clouds).items() for version in (0, 1)}
-    seen = [info for kind, info, _ in clouds.auth.asked[asked:] if kind == "app"]
+    seen = [info for kind, info in clouds.auth.decided[asked:] if kind == "app"]
     assert {i["teeVariant"] for i in seen} == {"dstack-gcp-tdx", "dstack-nitro-enclave", "dstack-aws-nitro-tpm"}
     assert {i["appId"] for i in seen} == {APP.hex()}
     assert len({i["composeHash"] for i in seen}) == 3 and len({i["mrAggregated"] for i in seen}) == 3
@@ -261,7 +261,7 @@ def test_guests_of_0_5_4_and_0_5_7_get_certificates_from_one_server(plain_tdx, t
         return {QUOTE: quote, EVENT_LOG: log}
     keys = [plain_tdx.key(old, config=old.vm_config, attest=legacy), plain_tdx.key(new, config=new.vm_config), plain_tdx.key(enclave)]
     assert len({k["k256_key"] for k in keys}) == 1
-    variants = [info["teeVariant"] for kind, info, _ in plain_tdx.auth.asked if kind == "app"][-3:]
+    variants = [info["teeVariant"] for kind, info in plain_tdx.auth.decided if kind == "app"][-3:]
     assert variants == ["dstack-tdx", "dstack-gcp-tdx", "dstack-nitro-enclave"]
 
     # Certificates: GetMeta names the root, SignCert in the version that each knows.
