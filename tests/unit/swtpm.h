@@ -128,6 +128,26 @@ static inline void swtpm_power_cycle(struct swtpm *s, struct tpm *tpm)
 		fail_msg("%s", d.text);
 }
 
+/* The machine of a test program: its TPM, and what was said last. */
+static struct swtpm sw;
+static struct tpm tpm;
+static struct diag d;
+
+static inline int swtpm_setup(void **state)
+{
+	(void)state;
+	swtpm_create(&sw);
+	return tpm_open_tcti(&tpm, &sw, &d);
+}
+
+static inline int swtpm_teardown(void **state)
+{
+	(void)state;
+	tpm_close(&tpm);
+	swtpm_destroy(&sw);
+	return 0;
+}
+
 /* 0, or the test fails with the sentence. */
 #define assert_done(call)                                                                                                                  \
 	do {                                                                                                                               \

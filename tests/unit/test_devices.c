@@ -16,7 +16,6 @@
 #define BIOS_LOG "tests/vectors/attestation/eventlog/tpm_eventlog.bin"
 #define CCEL_LOG "tests/vectors/attestation/eventlog/syn_ccel_a.bin"
 
-static struct diag d;
 static uint8_t block[4 << 20];
 static struct arena arena;
 
@@ -85,7 +84,7 @@ static void tsm_start(struct tsm *t, const char *provider, size_t quote_len, uin
 	tsm_file(t, "provider", SPAN_STR(provider));
 	tsm_file(t, "generation", SPAN_LIT("7\n"));
 	tsm_file(t, "inblob", SPAN_LIT(""));
-	tsm_file(t, "rtmr3:sha384", SPAN(block, 48)); /* zeros, see start() */
+	tsm_file(t, "rtmr3:sha384", SPAN(block, 48)); /* zeros, see fresh() */
 	assert_int_equal(pthread_create(&t->thread, NULL, tsm_run, t), 0);
 }
 
@@ -100,24 +99,6 @@ static void tsm_stop(struct tsm *t)
 }
 
 /* --- */
-
-static struct swtpm sw;
-static struct tpm tpm;
-
-static int start(void **state)
-{
-	(void)state;
-	swtpm_create(&sw);
-	return tpm_open_tcti(&tpm, &sw, &d);
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	tpm_close(&tpm);
-	swtpm_destroy(&sw);
-	return 0;
-}
 
 static int fresh(void **state)
 {
@@ -479,5 +460,5 @@ int main(void)
 		cmocka_unit_test_setup(gcp_container_holds_everything, fresh),
 		cmocka_unit_test_setup(no_evidence_if_pcr_14_is_not_the_log, fresh),
 	};
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, swtpm_setup, swtpm_teardown);
 }

@@ -6,9 +6,6 @@
 
 enum { BOOT_PCR = 4, SIZE = SEALED_HEAD_AT + 2 * SEALED_BLOCK };
 
-static struct swtpm sw;
-static struct tpm tpm;
-static struct diag d;
 static struct sealed_store store;
 static struct key_storage storage;
 static int fd = -1;
@@ -88,21 +85,11 @@ static void set_sectors(const uint8_t in[2 * SEALED_BLOCK])
 	assert_int_equal(pwrite(fd, in, 2 * SEALED_BLOCK, SEALED_HEAD_AT), 2 * SEALED_BLOCK);
 }
 
-static int start(void **state)
-{
-	(void)state;
-	swtpm_create(&sw);
-	return tpm_open_tcti(&tpm, &sw, &d);
-}
-
 static int stop(void **state)
 {
-	(void)state;
 	sealed_store_close(&store);
-	tpm_close(&tpm);
-	swtpm_destroy(&sw);
 	close(fd);
-	return 0;
+	return swtpm_teardown(state);
 }
 
 static void a_fresh_store_keeps_and_writes_nothing(void **state)
@@ -273,5 +260,5 @@ int main(void)
 		cmocka_unit_test(what_another_store_or_nobody_wrote_is_not_a_head),
 		cmocka_unit_test(a_partition_without_room_keeps_the_keys_and_no_head),
 	};
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, swtpm_setup, stop);
 }

@@ -135,18 +135,29 @@ static void an_intermediate_is_refused(void **state)
 	is_thrown_out(try(chain, 2, &key, false), BAD_CERTIFICATE);
 }
 
+static void serve_with_memory(struct serving *small, struct server_tls *show, size_t bytes)
+{
+	*show = (struct server_tls){.chain = &server_cert, .chain_len = 1, .client_ca = ca.cert};
+	memcpy(show->key, server_key.scalar, 32);
+	serving_start(
+		small,
+		&(struct server_config){
+			.listen_fd = -1, .address = "127.0.0.1", .tls = show, .handler = handle, .limits = {.loops = 1, .memory = bytes}});
+}
+
+static struct span leaf_of_60000_bytes(void)
+{
+	return make_leaf(&arena, &ca, &key, &(struct leaf_form){.attestation = SPAN(arena_alloc(&arena, 60000), 60000)});
+}
+
 static void idle_clients_cannot_use_up_the_memory_for_certificates(void **state)
 {
 	(void)state;
-	struct server_tls tls = {.chain = &server_cert, .chain_len = 1, .client_ca = ca.cert};
-	memcpy(tls.key, server_key.scalar, 32);
+	struct server_tls tls;
 	struct serving small;
-	serving_start(
-		&small,
-		&(struct server_config){
-			.listen_fd = -1, .address = "127.0.0.1", .tls = &tls, .handler = handle, .limits = {.loops = 1, .memory = 150000}});
+	serve_with_memory(&small, &tls, 150000);
 	static struct tls_client c[4];
-	struct span leaf = make_leaf(&arena, &ca, &key, &(struct leaf_form){.attestation = SPAN(arena_alloc(&arena, 60000), 60000)});
+	struct span leaf = leaf_of_60000_bytes();
 	for (int i = 0; i < 4; i++) {
 		c[i] = (struct tls_client){.chain = &leaf, .chain_len = 1, .key = &key};
 		tls_client_open(&c[i], &arena, small.port);
@@ -183,15 +194,11 @@ static void stall_in_the_certificate(struct tls_client *c)
 static void handshakes_that_stop_cannot_keep_the_memory_for_certificates(void **state)
 {
 	(void)state;
-	struct server_tls tls = {.chain = &server_cert, .chain_len = 1, .client_ca = ca.cert};
-	memcpy(tls.key, server_key.scalar, 32);
+	struct server_tls tls;
 	struct serving small;
-	serving_start(
-		&small,
-		&(struct server_config){
-			.listen_fd = -1, .address = "127.0.0.1", .tls = &tls, .handler = handle, .limits = {.loops = 1, .memory = 300000}});
+	serve_with_memory(&small, &tls, 300000);
 	static struct tls_client c[3];
-	struct span leaf = make_leaf(&arena, &ca, &key, &(struct leaf_form){.attestation = SPAN(arena_alloc(&arena, 60000), 60000)});
+	struct span leaf = leaf_of_60000_bytes();
 	for (int i = 0; i < 3; i++) {
 		c[i] = (struct tls_client){.chain = &leaf, .chain_len = 1, .key = &key};
 		tls_client_open(&c[i], &arena, small.port);

@@ -6,9 +6,6 @@
 
 enum { BOOT_PCR = 4 };
 
-static struct swtpm sw;
-static struct tpm tpm;
-static struct diag d;
 static struct sealed_store store;
 static int fd = -1;
 static uint8_t block[3 << 20];
@@ -87,21 +84,11 @@ static void set_image(const uint8_t *p)
 	assert_int_equal(pwrite(fd, p, SEALED_STORE_MIN, 0), SEALED_STORE_MIN);
 }
 
-static int start(void **state)
-{
-	(void)state;
-	swtpm_create(&sw);
-	return tpm_open_tcti(&tpm, &sw, &d);
-}
-
 static int stop(void **state)
 {
-	(void)state;
 	sealed_store_close(&store);
-	tpm_close(&tpm);
-	swtpm_destroy(&sw);
 	close(fd);
-	return 0;
+	return swtpm_teardown(state);
 }
 
 static void a_blank_partition_is_fresh_and_stays_so_until_something_is_stored(void **state)
@@ -500,5 +487,5 @@ int main(void)
 		cmocka_unit_test(the_time_floor_only_rises),
 		cmocka_unit_test(large_files_fit_and_too_large_ones_are_refused),
 	};
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, swtpm_setup, stop);
 }

@@ -4,26 +4,7 @@
 
 #include "crypto/hash.h"
 
-static struct swtpm sw;
-static struct tpm tpm;
-static struct diag d;
-
 enum { NV = 0x01801101, COUNTER = 0x01801102, POLICY = TPM_PCR_BIT(0) | TPM_PCR_BIT(2) | TPM_PCR_BIT(14) };
-
-static int start(void **state)
-{
-	(void)state;
-	swtpm_create(&sw);
-	return tpm_open_tcti(&tpm, &sw, &d);
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	tpm_close(&tpm);
-	swtpm_destroy(&sw);
-	return 0;
-}
 
 static void extend(unsigned pcr, uint8_t with)
 {
@@ -253,5 +234,5 @@ int main(void)
 		cmocka_unit_test(no_attestation_key_names_the_missing_index),
 		cmocka_unit_test(power_cuts_do_not_lock_the_attestation_key),
 	};
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, swtpm_setup, swtpm_teardown);
 }
