@@ -170,3 +170,11 @@ struct span utf8_repair(struct arena *a, struct span s)
 	}
 	return wr_ok(&w) ? wr_span(&w) : SPAN(NULL, 0);
 }
+
+const char *url_public(struct arena *a, const char *text)
+{
+	const char *scheme = strstr(text, "://"), *start = scheme ? scheme + strlen("://") : text;
+	const char *at = memrchr(start, '@', strcspn(start, "/?#"));
+	const char *shown = at ? arena_fmt(a, "%.*s%s", (int)(start - text), text, at + 1) : text;
+	return shown ? shown : "...";
+}

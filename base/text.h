@@ -24,4 +24,7 @@ bool utf8_valid(struct span s);
 /* s if it is well-formed, else a copy in which each malformed sequence is one U+FFFD; {NULL,0} when full. */
 struct span utf8_repair(struct arena *a, struct span s);
 
+/* A URL without user and password, to be shown to anybody: the same text if it has none, "..." when full. */
+const char *url_public(struct arena *a, const char *text);
+
 #endif

@@ -218,7 +218,7 @@ static int ask(struct sources *s, struct arena *scratch, const struct pccs_reque
 				e = diag_fail(d, ERR_REFUSED, "issued before the one at hand");
 			if (!e)
 				return keep(s, path, &got, &v, f->now, out, d);
-			diag_wrap(d, e, "%.100s%.100s", s->base[i], path);
+			diag_wrap(d, e, "%.100s%.100s", url_public(scratch, s->base[i]), path);
 		}
 	}
 	return e;

@@ -42,7 +42,7 @@ int pccs_normalise(const char *url, char out[PCCS_URL_MAX], struct diag *d)
 	drop_end(&s, "/sgx/certification/v4");
 	drop_end(&s, "/tdx/certification/v4");
 	if (s.n == 0 || s.n >= PCCS_URL_MAX)
-		return diag_fail(d, ERR_CONFIG, "PCCS URL '%.200s' is empty or too long", url);
+		return diag_fail(d, ERR_CONFIG, "the PCCS URL is empty or too long");
 	memcpy(out, s.p, s.n);
 	out[s.n] = '\0';
 	return 0;
@@ -126,7 +126,7 @@ static int get(const struct fetcher *f, struct arena *a, const char *url, int ti
 	if (e)
 		return e;
 	if (out->status < 200 || out->status > 299)
-		return diag_fail(d, ERR_IO, "%.100s answered %d", url, out->status);
+		return diag_fail(d, ERR_IO, "%.100s answered %d", url_public(a, url), out->status);
 	return 0;
 }
 
@@ -257,7 +257,7 @@ int pccs_get(const struct fetcher *f, struct arena *a, const char *base, const s
 	if (!url)
 		return full(d);
 	e = q->kind == PCCS_ROOT_CRL ? root_crl(f, a, base, q, url, timeout_ms, out, d) : other(f, a, q, url, timeout_ms, out, d);
-	return e ? diag_wrap(d, e, "Failed to get %.150s", url) : 0;
+	return e ? diag_wrap(d, e, "Failed to get %.150s", url_public(a, url)) : 0;
 }
 
 bool pccs_is_platform_ca(struct span name)

@@ -115,7 +115,7 @@ static int fetch(const struct fetcher *f, struct arena *a, const char *url, stru
 	if (e)
 		return diag_wrap(d, e, "AMD KDS");
 	if (got.status != 200)
-		return diag_fail(d, ERR_IO, "AMD KDS answered %d for %s", got.status, url);
+		return diag_fail(d, ERR_IO, "AMD KDS answered %d for %s", got.status, url_public(a, url));
 	*body = got.body;
 	return 0;
 }

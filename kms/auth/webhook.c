@@ -1,6 +1,7 @@
 #include "kms/auth/webhook.h"
 
 #include "base/json.h"
+#include "base/text.h"
 
 enum { SHOWN_MAX = 512, BODY_MAX = 1 << 20, REDIRECTS = 10 };
 
@@ -58,16 +59,18 @@ static struct span shown(struct span s)
 	return SPAN(s.p, n);
 }
 
+/* *url: as whoever was refused may see it */
 static int call(const struct auth_webhook *w, struct arena *a, const char *path, struct span body, const char **url,
 		struct http_reply *reply, struct diag *d)
 {
 	size_t n = strlen(w->url);
 	bool slash = n > 0 && w->url[n - 1] == '/';
-	*url = path ? arena_fmt(a, "%s%s%s", w->url, slash ? "" : "/", path) : w->url;
-	if (!*url)
+	const char *whole = path ? arena_fmt(a, "%s%s%s", w->url, slash ? "" : "/", path) : w->url;
+	if (!whole)
 		return diag_fail(d, ERR_LIMIT, "the URL of the auth API is too long");
+	*url = url_public(a, whole);
 	struct http_fetch f = {.method = path ? "POST" : "GET",
-			       .url = *url,
+			       .url = whole,
 			       .body = body,
 			       .content_type = path ? "application/json" : NULL,
 			       .user_agent = "dstack-kms/" UKMS_VERSION,

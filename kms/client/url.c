@@ -142,6 +142,7 @@ static const char *resolve_dots(struct arena *a, struct span target)
 int url_parse(struct arena *a, const char *text, struct url *out, struct diag *d)
 {
 	*out = (struct url){0};
+	const char *public = url_public(a, text);
 	size_t n = strlen(text), skip = 0;
 	for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
 		if (span_starts(SPAN(text, n), schemes[i].prefix)) {
@@ -149,7 +150,7 @@ int url_parse(struct arena *a, const char *text, struct url *out, struct diag *d
 			skip = strlen(schemes[i].prefix);
 		}
 	if (skip == 0)
-		return diag_fail(d, ERR_CONFIG, "URL scheme is not supported: %s", text);
+		return diag_fail(d, ERR_CONFIG, "URL scheme is not supported: %s", public);
 	if (n > URL_MAX)
 		return diag_fail(d, ERR_CONFIG, "URL too long");
 	for (size_t i = 0; i < n; i++)
@@ -159,14 +160,14 @@ int url_parse(struct arena *a, const char *text, struct url *out, struct diag *d
 	if (out->scheme == URL_UNIX) {
 		struct span path = rd_rest(&r);
 		if (path.n == 0)
-			return diag_fail(d, ERR_CONFIG, "no socket path in URL %s", text);
+			return diag_fail(d, ERR_CONFIG, "no socket path in URL %s", public);
 		out->host = (const char *)arena_dup(a, path).p;
 		out->authority = "localhost";
 		out->target = "/";
 		out->shown = text;
 		return out->host ? 0 : diag_fail(d, ERR_LIMIT, "out of memory");
 	}
-	int e = parse_authority(a, &r, out, text, d);
+	int e = parse_authority(a, &r, out, public, d);
 	if (e)
 		return e;
 	struct span target = until(&r, "#");

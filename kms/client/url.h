@@ -18,7 +18,7 @@ struct url {
 	const char *shown;     /* the whole, normalized, without user and password */
 };
 
-/* Everything in out is in the arena. ERR_CONFIG with the reason, ERR_LIMIT. */
+/* Everything in out is in the arena. ERR_CONFIG with the reason, which names neither user nor password; ERR_LIMIT. */
 int url_parse(struct arena *a, const char *text, struct url *out, struct diag *d);
 /* The absolute form of a Location value received from base; NULL when full. */
 const char *url_join(struct arena *a, const struct url *base, struct span location);

@@ -80,7 +80,7 @@ static struct span value_chain_id(const struct values *v)
 }
 static struct span value_policy(const struct values *v)
 {
-	return v->kms->auth.is_dev ? SPAN_LIT("dev: everything is allowed") : SPAN_STR(v->kms->config->auth_webhook_url);
+	return SPAN_STR(v->kms->auth.is_dev ? "dev: everything is allowed" : url_public(v->a, v->kms->config->auth_webhook_url));
 }
 static struct span value_state(const struct values *v)
 {

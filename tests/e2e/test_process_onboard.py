@@ -16,6 +16,7 @@ from tests.dev.agent import Agent
 from tests.dev.auth import AuthApi
 from tests.dev.browser import chromium
 from tests.dev.client import Refused
+from tests.dev.webhook import answer
 
 
 @pytest.fixture
@@ -172,6 +173,19 @@ def test_page_is_self_contained_and_readable_without_javascript(start, auth):
     for value in (guest.mr_aggregated().hex(), guest.device_id().hex(), guest.os_image_hash.hex(), "dstack-gcp-tdx", "0xFaAD", "84532",
                   f"kms:add-image 0x{guest.os_image_hash.hex()}", f"kms:add 0x{guest.mr_aggregated().hex()}", f"kms:add-device 0x{guest.device_id().hex()}"):
         assert value in re.sub("<[^>]+>", "", page), value
+
+
+def test_a_password_of_the_policy_service_is_told_to_nobody(start, auth):
+    config = auth.config()
+    config["core"]["auth_api"]["webhook"]["url"] = auth.url.replace("://", "://kms:hunter2@")
+    process = start(config=config)
+    page = process.kms().get("/", tls=False)[2].decode()
+    assert f"policy: {auth.url}<" in page and "hunter2" not in page
+    process.bootstrap()
+    assert auth.asked[-1].headers["authorization"] == "Basic " + base64.b64encode(b"kms:hunter2").decode()
+    auth.reply = lambda asked: answer(500, b"broken")
+    assert refused(process.kms().call, "GetMeta") == f"auth api {auth.url} returned 500 Internal Server Error: broken"
+    assert not any("hunter2" in line for line in process.lines)
 
 
 def shot(b, name):

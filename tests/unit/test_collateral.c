@@ -233,6 +233,17 @@ static void a_document_that_does_not_verify_is_no_answer(void **state)
 	collateral_cache_close(cc);
 }
 
+static void a_password_of_a_pccs_is_told_to_nobody(void **state)
+{
+	(void)state;
+	struct stand_in s;
+	struct collateral_cache *cc =
+		open_real(&s, (struct collateral_config){.endpoint = {"https://user:secret@absent.invalid"}, .endpoint_count = 1});
+	assert_refused(cc, REAL "quote.bin", REAL_NOW, "https://absent.invalid/sgx/certification/v4/");
+	assert_refused(cc, REAL "quote.bin", REAL_NOW, "Failed to get https://absent.invalid/sgx/");
+	collateral_cache_close(cc);
+}
+
 static void reads_documents_that_a_proxy_has_indented(void **state)
 {
 	(void)state;
@@ -413,6 +424,7 @@ int main(void)
 		cmocka_unit_test(a_failing_platform_is_not_asked_for_again_at_once),
 		cmocka_unit_test(tries_endpoints_in_order_and_takes_only_what_verifies),
 		cmocka_unit_test(a_document_that_does_not_verify_is_no_answer),
+		cmocka_unit_test(a_password_of_a_pccs_is_told_to_nobody),
 		cmocka_unit_test(reads_documents_that_a_proxy_has_indented),
 		cmocka_unit_test(at_intel_the_root_crl_comes_from_its_distribution_point),
 		cmocka_unit_test(refreshes_daily_and_keeps_the_old_when_nothing_newer_is_to_be_had),

@@ -387,6 +387,21 @@ static void urls_are_taken_apart_strictly(void **state)
 			fail_msg("'%s' is accepted", bad[i]);
 }
 
+static void a_password_in_a_url_is_not_shown(void **state)
+{
+	(void)state;
+	static const char *const bad[] = {"HTTPS://user:secret@a/",  "user:secret@a",         "http://user:secret@a:70000/",
+					  "http://user:secret@a b/", "https://user:secret@/", "https://user:sec@secret@[a]/@"};
+	struct url u;
+	struct diag d;
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		diag_clear(&d);
+		assert_int_equal(url_parse(&arena, bad[i], &u, &d), ERR_CONFIG);
+		if (strstr(d.text, "user") || strstr(d.text, "sec"))
+			fail_msg("%s", d.text);
+	}
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -421,6 +436,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(urls_are_taken_apart_strictly),
+		cmocka_unit_test(a_password_in_a_url_is_not_shown),
 		cmocka_unit_test(plain_requests_and_their_answers),
 		cmocka_unit_test(redirects_are_followed_within_bounds),
 		cmocka_unit_test(limits_hold),

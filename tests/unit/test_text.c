@@ -129,6 +129,18 @@ static void a_diag_reads_outermost_first_and_is_bounded(void **state)
 	assert_string_equal(d.text + strlen(d.text) - 3, "...");
 }
 
+static void a_url_is_shown_without_its_password(void **state)
+{
+	(void)state;
+	static const char *const same[] = {"http://a/b@c", "https://a?u:p@b", "http://a#@", "unix:/a@b", "a.b", ""};
+	for (size_t i = 0; i < sizeof same / sizeof same[0]; i++)
+		assert_string_equal(url_public(&a, same[i]), same[i]);
+	assert_string_equal(url_public(&a, "https://u:p@x@a.b:1/c@d?e"), "https://a.b:1/c@d?e");
+	assert_string_equal(url_public(&a, "u:p@a.b/c"), "a.b/c");
+	struct arena none = arena_over(NULL, 0);
+	assert_string_equal(url_public(&none, "http://u:p@a/"), "...");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -138,6 +150,7 @@ int main(void)
 		cmocka_unit_test(utf8_refuses_overlong_surrogate_and_cut_forms),
 		cmocka_unit_test_setup(an_arena_is_bounded_aligned_and_wiped, fresh),
 		cmocka_unit_test_setup(malformed_text_is_repaired_sequence_by_sequence, fresh),
+		cmocka_unit_test_setup(a_url_is_shown_without_its_password, fresh),
 		cmocka_unit_test(a_diag_is_cut_between_characters),
 		cmocka_unit_test(a_diag_reads_outermost_first_and_is_bounded),
 	};
