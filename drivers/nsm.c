@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/rd.h"
-#include "base/wipe.h"
 #include "base/wr.h"
 
 /* linux/nsm.h: struct nsm_raw, _IOWR(0x0A, 0x0, struct nsm_raw) */
