@@ -39,34 +39,57 @@ static void record_digest(struct span record, uint8_t out[SHA256_LEN])
 	sha256_2(fields, rd_rest(&r), out);
 }
 
+struct header {
+	uint64_t sequence, counter;
+	uint32_t key_len;
+	size_t record_len;
+	struct span of_record;
+};
+
+static bool header_read(struct span bytes, struct header *out)
+{
+	uint8_t digest[SHA256_LEN];
+	struct rd h = rd_from(bytes);
+	struct span name = rd_bytes(&h, MAGIC_LEN);
+	out->sequence = rd_u64le(&h);
+	out->counter = rd_u64le(&h);
+	out->key_len = rd_u32le(&h);
+	uint32_t body_len = rd_u32le(&h);
+	rd_skip(&h, SALT_LEN);
+	out->of_record = rd_bytes(&h, SHA256_LEN);
+	rd_skip(&h, HEADER_DIGEST_AT - FIELDS_END - SHA256_LEN);
+	struct span of_header = rd_bytes(&h, SHA256_LEN);
+	if (!rd_done(&h) || !span_is(name, magic))
+		return false;
+	sha256(SPAN(bytes.p, HEADER_DIGEST_AT), digest);
+	if (!span_eq(of_header, SPAN_ARR(digest)) || out->key_len > TPM_SEALED_MAX || body_len > SEALED_SLOT - OVERHEAD ||
+	    (OVERHEAD + body_len) % SEALED_BLOCK != 0 || out->sequence == 0)
+		return false;
+	out->record_len = OVERHEAD + (size_t)body_len;
+	return true;
+}
+
+size_t sealed_record_len(const uint8_t header[SEALED_SECTOR])
+{
+	struct header h;
+	return header_read(SPAN(header, SEALED_SECTOR), &h) ? h.record_len : 0;
+}
+
 enum slot_state sealed_record_check(struct span slot, struct sealed_meta *meta)
 {
 	uint8_t digest[SHA256_LEN];
+	struct header h;
 	*meta = (struct sealed_meta){0};
 	if (all_zero(slot))
 		return SLOT_ZERO;
 	struct rd r = rd_from(slot);
 	struct span header = rd_bytes(&r, SEALED_SECTOR);
 	struct span key = rd_bytes(&r, TPM_SEALED_MAX);
-	struct rd h = rd_from(header);
-	struct span name = rd_bytes(&h, MAGIC_LEN);
-	meta->sequence = rd_u64le(&h);
-	meta->counter = rd_u64le(&h);
-	uint32_t key_len = rd_u32le(&h), body_len = rd_u32le(&h);
-	rd_skip(&h, SALT_LEN);
-	struct span of_record = rd_bytes(&h, SHA256_LEN);
-	rd_skip(&h, HEADER_DIGEST_AT - FIELDS_END - SHA256_LEN);
-	struct span of_header = rd_bytes(&h, SHA256_LEN);
-	if (!rd_ok(&r) || !rd_done(&h) || !span_is(name, magic))
+	if (!rd_ok(&r) || !header_read(header, &h) || slot.n < h.record_len)
 		return SLOT_FOREIGN;
-	sha256(SPAN(header.p, HEADER_DIGEST_AT), digest);
-	if (!span_eq(of_header, SPAN_ARR(digest)) || key_len > TPM_SEALED_MAX || body_len > SEALED_SLOT - OVERHEAD ||
-	    (OVERHEAD + body_len) % SEALED_BLOCK != 0 || slot.n < OVERHEAD + (size_t)body_len || meta->sequence == 0)
-		return SLOT_FOREIGN;
-	meta->sealed_key = SPAN(key.p, key_len);
-	meta->record_len = OVERHEAD + body_len;
+	*meta = (struct sealed_meta){h.sequence, h.counter, SPAN(key.p, h.key_len), h.record_len};
 	record_digest(SPAN(slot.p, meta->record_len), digest);
-	return span_eq(of_record, SPAN_ARR(digest)) ? SLOT_VALID : SLOT_TORN;
+	return span_eq(h.of_record, SPAN_ARR(digest)) ? SLOT_VALID : SLOT_TORN;
 }
 
 void sealed_derive(const uint8_t data_key[SEALED_KEY_LEN], const char *label, const uint8_t salt[32], uint8_t out[32])

@@ -44,7 +44,10 @@ enum slot_state {
 /* A key for one purpose and one salt: HMAC-SHA256(data key, label || salt). */
 void sealed_derive(const uint8_t data_key[SEALED_KEY_LEN], const char *label, const uint8_t salt[32], uint8_t out[32]);
 
-/* What slot (SEALED_SLOT bytes) holds. */
+/* Bytes of the record that a good header says it begins, at most SEALED_SLOT; 0 if it is no good header. */
+size_t sealed_record_len(const uint8_t header[SEALED_SECTOR]);
+
+/* What slot holds: SEALED_SLOT bytes, or only the sealed_record_len() of it if that is not 0. */
 enum slot_state sealed_record_check(struct span slot, struct sealed_meta *meta);
 
 /* Writes a record into out. meta: sequence, counter and sealed_key are read, record_len is set. Files may be empty spans.

@@ -1,6 +1,7 @@
 #include "kms/keys/sealed_store.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -8,19 +9,33 @@
 #include "crypto/random.h"
 #include "kms/keys/sealed_head.h"
 
-static int read_slot(int fd, unsigned slot, uint8_t out[SEALED_SLOT], struct diag *d)
+static int read_at(int fd, uint8_t *out, size_t n, off_t at, struct diag *d)
 {
-	for (size_t n = 0; n < SEALED_SLOT;) {
-		ssize_t got = pread(fd, out + n, SEALED_SLOT - n, (off_t)slot * SEALED_SLOT + (off_t)n);
+	while (n > 0) {
+		ssize_t got = pread(fd, out, n, at);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
 			return diag_fail(d, ERR_IO, "read: %s", strerror(errno));
 		if (got == 0)
-			return diag_fail(d, ERR_LIMIT, "the partition is smaller than %d bytes", SEALED_STORE_MIN);
-		n += (size_t)got;
+			return diag_fail(d, ERR_IO, "read: the partition has shrunk");
+		out += got;
+		n -= (size_t)got;
+		at += got;
 	}
 	return 0;
+}
+
+/* A record is some dozen KiB: of a slot with a good header only that is read, any other as a whole. */
+static int read_slot(int fd, unsigned slot, uint8_t out[SEALED_SLOT], struct span *read, struct diag *d)
+{
+	off_t at = (off_t)slot * SEALED_SLOT;
+	int r = read_at(fd, out, SEALED_BLOCK, at, d);
+	if (r)
+		return r;
+	size_t n = sealed_record_len(out);
+	*read = SPAN(out, n > 0 ? n : SEALED_SLOT);
+	return read_at(fd, out + SEALED_BLOCK, read->n - SEALED_BLOCK, at + SEALED_BLOCK, d);
 }
 
 static int write_at(int fd, const uint8_t *p, size_t n, off_t at, struct diag *d)
@@ -130,11 +145,18 @@ static int open_locked(struct sealed_store *s, uint32_t pcrs, struct diag *d)
 	struct sealed_meta meta[2];
 	enum slot_state state[2];
 	uint8_t *at[2] = {s->record, s->other};
+	off_t size = lseek(s->fd, 0, SEEK_END);
+	if (size < 0)
+		return diag_fail(d, ERR_IO, "size: %s", strerror(errno));
+	if (size < SEALED_STORE_MIN)
+		return diag_fail(d, ERR_LIMIT, "the partition is smaller than %d bytes", SEALED_STORE_MIN);
+	(void)posix_fadvise(s->fd, 0, 0, POSIX_FADV_RANDOM); /* what lies behind a record is not wanted */
 	for (unsigned i = 0; i < 2; i++) {
-		int r = read_slot(s->fd, i, at[i], d);
+		struct span slot;
+		int r = read_slot(s->fd, i, at[i], &slot, d);
 		if (r)
 			return r;
-		state[i] = sealed_record_check(SPAN(at[i], SEALED_SLOT), &meta[i]);
+		state[i] = sealed_record_check(slot, &meta[i]);
 	}
 	bool valid[2] = {state[0] == SLOT_VALID, state[1] == SLOT_VALID};
 	if (!valid[0] && !valid[1]) {
@@ -190,11 +212,11 @@ static int current(struct sealed_store *s, struct key_files *files, struct diag 
 	if (s->failed)
 		return diag_fail(d, ERR_IO, "an earlier write failed; restart");
 	for (unsigned i = 0; i < 2 && !s->fresh; i++) {
-		int r = read_slot(s->fd, i, s->record, d);
+		struct span slot;
+		int r = read_slot(s->fd, i, s->record, &slot, d);
 		if (r)
 			return r;
-		if (sealed_record_check(SPAN(s->record, SEALED_SLOT), &meta) != SLOT_VALID || meta.sequence != s->sequence ||
-		    meta.counter != s->counter)
+		if (sealed_record_check(slot, &meta) != SLOT_VALID || meta.sequence != s->sequence || meta.counter != s->counter)
 			continue;
 		return sealed_record_open(s->record, &meta, s->data_key, files, &floor, d);
 	}

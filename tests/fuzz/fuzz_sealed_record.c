@@ -30,7 +30,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	memcpy(slot + 72, digest, sizeof digest);
 	sha256(SPAN(slot, 480), digest);
 	memcpy(slot + 480, digest, sizeof digest);
-	if (sealed_record_check(SPAN_ARR(slot), &meta) != SLOT_VALID)
+	size_t len = sealed_record_len(slot);
+	if (sealed_record_check(SPAN_ARR(slot), &meta) != SLOT_VALID || len != meta.record_len ||
+	    sealed_record_check(SPAN(slot, len), &meta) != SLOT_VALID)
 		abort();
 	(void)sealed_record_open(slot, &meta, key, &files, &floor, &d);
 	memset(slot, 0, meta.record_len);

@@ -254,6 +254,29 @@ static void foreign_content_is_refused(void **state)
 	assert_fails(sealed_store_open(&store, &tpm, fd, BOOT_PCR, &d), ERR_LIMIT, "the partition is smaller than");
 }
 
+static void a_record_is_all_that_counts_of_its_slot_and_a_short_partition_is_refused_still(void **state)
+{
+	(void)state;
+	struct sealed_meta meta;
+	blank();
+	open_store();
+	put("one");
+	uint8_t *p = image();
+	assert_int_equal(sealed_record_check(SPAN(p, SEALED_SLOT), &meta), SLOT_VALID);
+	assert_int_equal(sealed_record_len(p), meta.record_len);
+	assert_true(meta.record_len < SEALED_SLOT);
+	for (size_t i = 0; i < 2; i++)
+		memset(p + i * SEALED_SLOT + meta.record_len, 0xff, SEALED_SLOT - meta.record_len);
+	boot();
+	set_image(p);
+	open_store();
+	expect("one");
+	boot();
+	assert_int_equal(ftruncate(fd, (off_t)(SEALED_SLOT + meta.record_len)), 0);
+	assert_fails(sealed_store_open(&store, &tpm, fd, BOOT_PCR, &d), ERR_LIMIT, "the partition is smaller than");
+	free(p);
+}
+
 /* A record with good digests but another body: what somebody without the key can make. */
 static void an_altered_record_with_good_digests_is_refused(void **state)
 {
@@ -479,6 +502,7 @@ int main(void)
 		cmocka_unit_test(one_damaged_copy_is_repaired_from_the_other),
 		cmocka_unit_test(two_damaged_copies_are_an_error_and_never_fresh),
 		cmocka_unit_test(foreign_content_is_refused),
+		cmocka_unit_test(a_record_is_all_that_counts_of_its_slot_and_a_short_partition_is_refused_still),
 		cmocka_unit_test(an_altered_record_with_good_digests_is_refused),
 		cmocka_unit_test(an_older_copy_of_the_partition_is_refused),
 		cmocka_unit_test(an_older_copy_put_under_a_running_store_is_refused),
