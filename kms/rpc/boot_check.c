@@ -109,6 +109,16 @@ static int self_info(struct kms *k, int64_t now, const struct boot_info **out, s
 	return e ? diag_wrap(d, e, "Failed to load cached self boot info") : 0;
 }
 
+bool boot_self_variant(struct kms *k, enum variant *v)
+{
+	pthread_mutex_lock(&k->self.lock);
+	bool known = k->self.known;
+	if (known)
+		*v = k->self.info.variant;
+	pthread_mutex_unlock(&k->self.lock);
+	return known;
+}
+
 int boot_self_check(struct rpc_call *c, struct diag *d)
 {
 	const struct boot_info *self;

@@ -14,6 +14,9 @@ int boot_check(struct rpc_call *c, const struct verified *v, enum boot_kind kind
 /* The release gates on platforms that need an explicit yes in the configuration. */
 int boot_platform_gate(const struct config *c, enum variant v, struct diag *d);
 
+/* The platform of this KMS, once boot_self_check() has derived it. false: it was not asked. */
+bool boot_self_variant(struct kms *k, enum variant *v);
+
 /* Asks policy about this KMS itself, unless the configuration says not to. "KMS self authorization failed: ...". */
 int boot_self_check(struct rpc_call *c, struct diag *d);
 

@@ -40,6 +40,7 @@ enum { SLOT_STORE = 64 * 1024, PEER_TEXT = 64 };
 
 /* What a connection holds only while it is not idle. Pages that are never touched cost nothing. */
 struct slot {
+	struct conn *holder; /* NULL: free */
 	uint8_t in[TLS_IN_SIZE];
 	uint8_t out[TLS_OUT_SIZE];
 	size_t in_high, out_high, store_high; /* bytes to wipe */

@@ -12,11 +12,6 @@ static bool any(const struct conn *c)
 	return true;
 }
 
-static bool holds_slot(const struct conn *c)
-{
-	return c->slot != NULL;
-}
-
 static bool holds_body(const struct conn *c)
 {
 	return c->big_charged > 0 || (c->slot && c->slot->parser.charged > 0);
@@ -58,9 +53,17 @@ struct conn *room_for_connection(struct loop *l)
 	return c ? c : STALEST(l, any, GRACE_US, NULL, PHASE_HEAD, PHASE_BODY, PHASE_WRITE);
 }
 
+/* All slots are held. By slot, since many more connections may wait for one. */
 struct conn *room_for_slot(struct loop *l)
 {
-	return STALEST(l, holds_slot, GRACE_US, NULL, PHASE_HANDSHAKE, PHASE_HEAD, PHASE_BODY, PHASE_WRITE);
+	struct conn *found = NULL;
+	for (unsigned i = 0; i < l->slots_max; i++) {
+		struct conn *c = l->slots[i].holder;
+		bool waits = c->phase == PHASE_HANDSHAKE || c->phase == PHASE_HEAD || c->phase == PHASE_BODY || c->phase == PHASE_WRITE;
+		if (waits && l->now - c->since >= GRACE_US && (!found || c->since < found->since))
+			found = c;
+	}
+	return found;
 }
 
 struct conn *room_for_cert(struct loop *l, const struct conn *keep)

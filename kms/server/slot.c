@@ -11,15 +11,18 @@ bool slot_attach(struct conn *c)
 	if (c->slot)
 		return true;
 	if (l->free_count == 0) {
+		/* Whoever waits is tried again by feed_starved(), and not at each of its bytes. */
+		if (!link_alone(&c->starved))
+			return false;
 		struct conn *victim = room_for_slot(l);
 		if (!victim) {
-			if (link_alone(&c->starved))
-				link_last(&l->starved, &c->starved);
+			link_last(&l->starved, &c->starved);
 			return false;
 		}
 		room_evict(victim, &server_series.evicted_records);
 	}
 	c->slot = &l->slots[l->free_slots[--l->free_count]];
+	c->slot->holder = c;
 	if (l->clean_slots > l->free_count)
 		l->clean_slots = l->free_count;
 	c->slot->in_high = c->slot->out_high = c->slot->store_high = 0;
@@ -44,6 +47,7 @@ void slot_release(struct conn *c)
 	wipe(s->store, s->store_high);
 	c->tls.eng.ibuf = c->tls.eng.obuf = NULL;
 	c->slot = NULL;
+	s->holder = NULL;
 	l->free_slots[l->free_count++] = (uint32_t)(s - l->slots);
 	metric_add(&server_series.records, -1);
 }

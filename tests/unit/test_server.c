@@ -375,8 +375,8 @@ static void whoever_holds_a_buffer_without_progress_makes_room(void **state)
 	for (int i = 0; i < 2; i++) {
 		slow[i] = connect_to(v.port);
 		say(slow[i], "GET /sl");
+		usleep(30000);
 	}
-	usleep(100000);
 	const char *answer = ask(v.port, "GET /x?served HTTP/1.1\r\nConnection: close\r\n\r\n");
 	assert_non_null(strstr(answer, "served"));
 	assert_true(closes_after(slow[0]) >= 0);
