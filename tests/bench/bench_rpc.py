@@ -29,6 +29,7 @@ from tests.dev.process import Platform, Process  # noqa: E402
 SERVER = "build/host/helpers/server"
 SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 2.0
 ROUNDS = 5
+SETTLE = 2.5  # seconds; pages of buffers are given back once a second
 rows = Rows("rpc")
 
 
@@ -49,9 +50,9 @@ class Transport:
 
 
 class Peer:
-    """`openssl s_server` with the same certificate type, suite and curve and no resumption: what OpenSSL needs for a connection with one request."""
+    """Another server with the same certificate type, suite and curve and no resumption, which answers "x" to everything."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, command):
         key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
         cert = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
                 .not_valid_before(pki.now() - timedelta(days=1)).not_valid_after(pki.now() + timedelta(days=1)).sign(key, hashes.SHA256()))
@@ -60,9 +61,8 @@ class Peer:
         (directory / "key.pem").write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
         (directory / "echo").write_bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Type: text/plain\r\n\r\nx")
         self.port = free_port()
-        command = ["openssl", "s_server", "-accept", f"127.0.0.1:{self.port}", "-cert", "cert.pem", "-key", "key.pem", "-tls1_2", "-no_ticket",
-                   "-no_cache", "-cipher", "ECDHE-ECDSA-AES256-GCM-SHA384", "-curves", "X25519", "-HTTP", "-quiet"]
-        self.process = subprocess.Popen(command, cwd=directory, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen([word.replace("PORT", str(self.port)) for word in command], cwd=directory, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.pid = self.process.pid
         time.sleep(0.5)
         pin(self.pid)
@@ -70,8 +70,18 @@ class Peer:
     __enter__, __exit__ = Transport.__enter__, Transport.__exit__
 
 
+# What OpenSSL needs for a connection with one request.
+OPENSSL = ["openssl", "s_server", "-accept", "127.0.0.1:PORT", "-cert", "cert.pem", "-key", "key.pem", "-tls1_2", "-no_ticket", "-no_cache", "-cipher",
+           "ECDHE-ECDSA-AES256-GCM-SHA384", "-curves", "X25519", "-HTTP", "-quiet"]
+# What the pauses of this machine leave of a server that has nothing to do.
+NODE = ["node", "-e", """
+const fs = require("fs"), tls = {cert: fs.readFileSync("cert.pem"), key: fs.readFileSync("key.pem"), maxVersion: "TLSv1.2", ecdhCurve: "X25519",
+  ciphers: "ECDHE-ECDSA-AES256-GCM-SHA384", secureOptions: require("crypto").constants.SSL_OP_NO_TICKET};
+require("https").createServer(tls, (q, a) => { q.resume(); a.writeHead(200, {"Content-Length": "1"}); a.end("x"); }).listen(PORT, "127.0.0.1");"""]
+
+
 def connections():
-    with tempfile.TemporaryDirectory() as tmp, Transport() as s, Peer(Path(tmp)) as peer:
+    with tempfile.TemporaryDirectory() as tmp, Transport() as s, Peer(Path(tmp), OPENSSL) as peer:
         for server, path in ((s, "/echo?x"), (peer, "/echo")):
             if load(server.port, "fresh", "-p", path, "-e", "x", threads=1, seconds=0.3)["ok"] == 0:
                 sys.exit(f"no answer from {server.process.args}")
@@ -93,7 +103,7 @@ def idle_memory():
         with Transport("idle_ms=600000") as s:
             hold = subprocess.Popen([LOAD, str(s.port), "idle", str(count)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             got = json.loads(hold.stdout.readline())["open"]
-            time.sleep(2.5)  # pages of buffers are given back once a second
+            time.sleep(SETTLE)
             rows.add(f"resident with {got} of {count} TLS connections idle", resident_kib(s.pid), "KiB", 32768 if count == 1000 else None)
             hold.stdin.close()
             hold.wait()
@@ -128,6 +138,12 @@ def half_load(mode, kms, pid, port, app, capacity):
     rows.add(f"{what}: within 5 ms inside the server", round(within, 2), "%")
     rows.add(f"{what}: client's p50, open loop", r["p50_us"], "us")
     rows.add(f"{what}: client's p99, open loop", r["p99_us"], "us", 5000)
+    with tempfile.TemporaryDirectory() as tmp, Peer(Path(tmp), NODE) as peer:
+        load(peer.port, mode, "-e", "x", seconds=SECONDS / 2)
+        idle = measured(peer.pid, peer.port, mode, "-e", "x", threads=32, rate=capacity / 2, seconds=2 * SECONDS)
+    rows.add(f"{what}: client's p99 of a Node server that only says x", idle["p99_us"], "us")
+    rows.add(f"{what}: client's p99, in that server's", round(r["p99_us"] / idle["p99_us"], 2), "x")
+    rows.add(f"{what}: that server busy, unsent, failed", f"{100 * idle['busy']:.0f}%, {idle['unsent']}, {idle['failed']}")
     rows.add(f"{what}: load's core busy, due but unsent", f"{100 * r['load_busy']:.0f}%, {r['unsent']}")
     rows.add(f"{what}: wrong or failed", r["wrong"] + r["failed"] + r["refused"], goal=0)
 
@@ -142,6 +158,7 @@ def overload(pid, port, app, capacity):
         rows.add(f"{what}: p99", round(r["p99_us"] / 1000), "ms")
         rows.add(f"{what}: server / load busy", f"{100 * r['busy']:.0f}% / {100 * r['load_busy']:.0f}%")
         rows.add(f"{what}: wrong or failed", r["wrong"] + r["failed"] + r["refused"], goal=0)
+        time.sleep(SETTLE)
         resident.append(resident_kib(pid))
     rows.add("resident after the first overload", resident[0], "KiB")
     rows.add("growth in the second overload", resident[1] - resident[0], "KiB", 1024)
