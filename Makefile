@@ -6,6 +6,8 @@
 B       := build
 PYTHON  ?= /usr/bin/python3
 VERSION := $(shell cat VERSION)
+# mkfs.fat, sgdisk and the like, which Debian leaves out of an ordinary user's path.
+export PATH := $(PATH):/usr/sbin:/sbin
 
 WARN    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith -Wundef
 BASE    := -std=gnu11 -D_GNU_SOURCE -I. -DUKMS_VERSION='"$(VERSION)"' -fno-strict-aliasing -pthread $(WARN)
