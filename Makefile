@@ -119,7 +119,7 @@ test: ## everything that must hold: lint, unit, fuzz (short), reproducibility, e
 bench: $(B)/host/ukms image-dev image-prod ## sizes, times, throughput as ratios to peers; JSON in build/bench
 	@tests/bench/run
 
-lint: ## clang-format, clang-tidy, cppcheck
+lint: $(B)/host/dep.checked ## clang-format, clang-tidy, cppcheck
 	@tests/lint
 
 clean: ## remove what was built here (the cache of inputs stays)
